@@ -1,0 +1,62 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace troupe {
+
+/// A kind of typed actor group. The numbers travel between nodes: append, never renumber.
+enum class family : std::uint8_t {
+  directory = 0, ///< names that are unique over all shards, and claims of operation ids
+  player = 1,    ///< players, their libraries and sessions
+  catalog = 2,   ///< studios, games and staff: reference data, copied into every node's memory
+};
+
+struct family_info {
+  family id;
+  std::string_view name;             ///< as stored in the databases and shown to people
+  std::uint32_t default_shard_count; ///< fixed when the cluster is born
+};
+
+inline constexpr std::array families{
+  family_info{family::directory, "directory", 64},
+  family_info{family::player, "player", 256},
+  family_info{family::catalog, "catalog", 1},
+};
+
+constexpr std::string_view to_string(family f) noexcept {
+  return families[static_cast<std::size_t>(f)].name;
+}
+
+constexpr std::optional<family> parse_family(std::string_view name) noexcept {
+  for (const auto& info : families)
+    if (info.name == name) return info.id;
+  return std::nullopt;
+}
+
+/// One logical slice of a family.
+struct shard_ref {
+  family fam = family::directory;
+  std::int32_t shard = 0;
+
+  auto operator<=>(const shard_ref&) const = default;
+};
+
+/// For logs: `player/17`.
+inline std::string to_string(shard_ref ref) {
+  return std::string{to_string(ref.fam)} + '/' + std::to_string(ref.shard);
+}
+
+} // namespace troupe
+
+template <>
+struct std::hash<troupe::shard_ref> {
+  std::size_t operator()(troupe::shard_ref ref) const noexcept {
+    return (static_cast<std::size_t>(ref.fam) << 32) ^ static_cast<std::uint32_t>(ref.shard);
+  }
+};
