@@ -1,0 +1,28 @@
+# How everything of ours is compiled: one interface target that every target links, so that precompiled headers can be shared.
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+# Precompiled headers are only cached by ccache when it may overlook their macros' and their files' times.
+find_program(TROUPE_CCACHE ccache)
+if(TROUPE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime"
+      "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=true ${TROUPE_CCACHE})
+endif()
+
+add_library(troupe_options INTERFACE)
+target_include_directories(troupe_options INTERFACE "${PROJECT_SOURCE_DIR}")
+target_compile_options(troupe_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers
+  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+  $<$<BOOL:${TROUPE_WERROR}>:-Werror>
+  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
+
+if(TROUPE_SANITIZE)
+  target_compile_options(troupe_options INTERFACE "-fsanitize=${TROUPE_SANITIZE}" -fno-sanitize-recover=all)
+  target_link_options(troupe_options INTERFACE "-fsanitize=${TROUPE_SANITIZE}")
+endif()
