@@ -1,8 +1,9 @@
 #pragma once
 
-#include <caf/type_id.hpp>
-#include <caf/fwd.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/type_id.hpp>
+
+#include "base/error.hpp"
 
 namespace troupe {
 
@@ -22,6 +23,7 @@ struct counters;
 } // namespace troupe
 
 CAF_BEGIN_TYPE_ID_BLOCK(troupe_persistence, caf::first_custom_type_id)
+  CAF_ADD_TYPE_ID(troupe_persistence, (troupe::errc))
   CAF_ADD_TYPE_ID(troupe_persistence, (troupe::write_request))
   CAF_ADD_TYPE_ID(troupe_persistence, (troupe::write_receipts))
   CAF_ADD_TYPE_ID(troupe_persistence, (troupe::acquire_request))

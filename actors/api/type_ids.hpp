@@ -3,7 +3,6 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/type_id.hpp>
 
-#include "base/error.hpp"
 #include "persistence/type_ids.hpp"
 
 // Type ids of every message between actors. Between nodes only envelopes travel, so a message here needs
@@ -68,7 +67,6 @@ struct keep_response;
 } // namespace troupe
 
 CAF_BEGIN_TYPE_ID_BLOCK(troupe_api, caf::id_block::troupe_persistence::end)
-  CAF_ADD_TYPE_ID(troupe_api, (troupe::errc))
   CAF_ADD_TYPE_ID(troupe_api, (troupe::call))
   CAF_ADD_TYPE_ID(troupe_api, (troupe::create_player))
   CAF_ADD_TYPE_ID(troupe_api, (troupe::player_profile))
