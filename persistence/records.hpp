@@ -32,6 +32,7 @@ struct account_ref {
 struct player_record {
   uuid id;
   std::string name;          ///< as the player wrote it; for a deleted one a replacement
+  uuid name_op;              ///< the operation under which the directory gave out the name
   std::string password_hash; ///< Argon2id in its encoded form; empty for a deleted player
   timestamp created_at;
   std::int64_t version = 1; ///< grows by one with every change; the ETag

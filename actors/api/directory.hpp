@@ -13,8 +13,8 @@ namespace troupe {
 /// The form in which names are compared: ASCII letters in lower case.
 std::string fold_name(std::string_view name);
 
-/// Reserves a name for an account that the same operation is about to create. The same operation or
-/// account may ask again. Errors: `name_taken`.
+/// Reserves a name for an account that the operation `call.op_id` is about to create or rename. The
+/// same account may ask again; the latest operation counts. Errors: `name_taken`.
 struct reserve_name {
   std::string key; ///< a folded name
   account_ref account;
@@ -25,12 +25,15 @@ struct name_reserved { account_ref account; };
 struct confirm_name {
   std::string key;
   account_ref account;
+  uuid op_id; ///< of the reservation
 };
 
-/// Frees a name that belongs to `account`; idempotent, and nothing when it belongs to another.
+/// Frees a name that `account` held under `op_id`; idempotent. Nothing when the name belongs to another
+/// account by now, or to the same one under a later operation.
 struct release_name {
   std::string key;
   account_ref account;
+  uuid op_id;
 };
 struct name_settled {};
 

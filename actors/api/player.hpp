@@ -60,13 +60,17 @@ struct credentials {
   std::string password_hash;
 };
 
-/// Asked by the directory about a reservation that was never confirmed: either the account exists,
-/// or from now on the operation that was to create it can never commit.
+/// Asked by the directory about a reservation that was never confirmed: either the account holds the
+/// name, or from now on the operation that reserved it can never commit.
 struct settle_creation {
   uuid account_id;
-  uuid op_id; ///< of the creation
+  uuid op_id;      ///< of the operation that reserved the name
+  std::string key; ///< the folded name
 };
-struct creation_settled { bool exists = false; };
+struct creation_settled {
+  bool holds = false;
+  uuid op_id; ///< when it holds the name: under which operation
+};
 
 // -- the player's library -------------------------------------------------------------------------
 
