@@ -1,0 +1,118 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/units.hpp"
+
+// What a node can be told. The members' values here are the defaults; names, help, bounds and the rest
+// stand in config/table.cpp, one row per member. Read once at start and then passed by reference: the
+// code never changes them.
+
+namespace troupe {
+
+/// The public API's listener.
+struct http_settings {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8000;              ///< 0: a free one, told in the log and the ready file
+  std::uint32_t threads = 0;              ///< 0: one per core
+  std::uint32_t max_connections = 10'000; ///< beyond it new ones are answered 503 and closed
+  std::chrono::milliseconds header_timeout{10'000};
+  std::chrono::milliseconds body_timeout{15'000};
+  std::chrono::milliseconds idle_timeout{75'000};
+  std::chrono::milliseconds write_timeout{15'000};
+  std::chrono::milliseconds request_timeout{5'000}; ///< the deadline of a request, over all hops
+  byte_size max_body = kibibytes(256);
+  byte_size max_header = kibibytes(16);
+  std::string tls_certificate_file; ///< with tls_key_file: HTTPS
+  std::string tls_key_file;
+  std::vector<std::string> cors_origins; ///< "*" allows every origin
+  std::chrono::milliseconds drain_timeout{20'000};
+};
+
+/// The operations port: health, metrics, draining. Not for the public.
+struct operations_settings {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8001; ///< 0: a free one
+};
+
+struct auth_settings {
+  secret signing_key;          ///< of access tokens, at least 32 bytes
+  secret previous_signing_key; ///< still accepted, for a change of keys without logging anybody out
+  std::string issuer = "troupe";
+  std::chrono::milliseconds access_token_lifetime{std::chrono::minutes{15}};
+  std::chrono::milliseconds refresh_token_lifetime{std::chrono::days{30}};
+  std::uint32_t max_sessions = 20; ///< of one account; the oldest ones end beyond it
+  std::uint32_t password_workers = 1;
+  std::uint32_t password_queue = 64; ///< passwords waiting for a worker; beyond it 503
+  std::uint32_t password_ops_limit = 2;
+  byte_size password_memory = mebibytes(64);
+  std::uint32_t lockout_attempts = 10; ///< 0: nobody is locked out
+  std::chrono::milliseconds lockout_window{std::chrono::minutes{15}};
+  std::chrono::milliseconds lockout_time{std::chrono::minutes{15}};
+};
+
+/// Token buckets; a rate of 0 turns one off.
+struct limits_settings {
+  std::uint32_t principal_rate = 100; ///< requests a second
+  std::uint32_t principal_burst = 200;
+  std::uint32_t address_rate = 500; ///< requests a second
+  std::uint32_t address_burst = 1'000;
+};
+
+struct redis_settings {
+  secret url; ///< empty: no Redis; each node then counts for itself
+  std::chrono::milliseconds timeout{100};
+};
+
+/// One `[[database]]`.
+struct database_settings {
+  std::string name;
+  secret dsn;         ///< libpq URI or keywords
+  secret replica_dsn; ///< empty: reads go to `dsn` too
+};
+
+/// How each of the databases is used.
+struct postgres_settings {
+  std::uint32_t lanes = 4;   ///< writer connections to each database
+  std::uint32_t readers = 2; ///< reader connections to each database
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds statement_timeout{2'000};
+  std::uint32_t batch_units = 512;    ///< write units committed together at most
+  std::uint32_t lane_credits = 4'096; ///< write units under way to one lane at most
+};
+
+struct actors_settings {
+  std::uint32_t threads = 0; ///< of the scheduler; 0: one per core
+  std::uint32_t max_throughput = 100;
+  byte_size hot_memory = mebibytes(256); ///< of players kept in memory by this node
+  std::uint32_t shard_queue = 1'000;     ///< requests under way to one shard at most
+};
+
+/// Used by `troupe migrate up` on empty databases only: the counts are fixed when a cluster is born.
+struct shards_settings {
+  std::uint32_t directory = 64;
+  std::uint32_t player = 256;
+};
+
+struct log_settings {
+  std::string level = "info";
+  std::string format = "auto";
+};
+
+struct settings {
+  http_settings http;
+  operations_settings operations;
+  auth_settings auth;
+  limits_settings limits;
+  redis_settings redis;
+  postgres_settings postgres;
+  actors_settings actors;
+  shards_settings shards;
+  log_settings log;
+  std::vector<database_settings> databases;
+};
+
+} // namespace troupe
