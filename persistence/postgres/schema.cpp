@@ -1,0 +1,190 @@
+#include "persistence/postgres/schema.hpp"
+
+#include <array>
+
+// The rules that let the same text run on plain Postgres and on Citus: `shard_id` stands first in every
+// primary key, no foreign key leaves a shard, ids come from the application, no volatile default but
+// now(), tables are created and then distributed. Names are compared bytewise (collation "C").
+
+namespace troupe::postgres {
+
+namespace {
+
+// -- control database -----------------------------------------------------------------------------
+
+constexpr std::array cluster_tables{
+  ddl{R"(
+create table troupe.family_shards (
+  family      text primary key,
+  shard_count integer not null check (shard_count > 0)
+))"},
+  ddl{R"(
+create table troupe.shard_home (
+  shard_id integer not null,
+  family   text not null references troupe.family_shards (family),
+  database text not null,
+  primary key (shard_id, family)
+))"},
+};
+
+// -- every database: ownership, ledger, jobs --------------------------------------------------------
+
+constexpr std::array shard_tables{
+  // One row per shard that lives here. Every write transaction holds a shared lock on it; only a change
+  // of owner or epoch updates it.
+  ddl{R"(
+create table troupe.shard_fence (
+  shard_id   integer not null,
+  family     text collation "C" not null,
+  epoch      bigint not null default 0,
+  owner      uuid,
+  changed_at timestamptz not null default now(),
+  primary key (shard_id, family)
+) with (fillfactor = 50))",
+      "shard_fence"},
+  ddl{R"(
+create table troupe.operation (
+  shard_id     integer not null,
+  family       text collation "C" not null,
+  op_id        uuid not null,
+  request_hash bytea not null,
+  result       bytea not null,
+  at           timestamptz not null default now(),
+  primary key (shard_id, family, op_id)
+))",
+      "operation"},
+  // Rows come in order of time, so a few pages of index find the old ones for the sweep.
+  ddl{R"(
+create index operation_at on troupe.operation using brin (at) with (pages_per_range = 32))"},
+  ddl{R"(
+create table troupe.job (
+  shard_id   integer not null,
+  family     text collation "C" not null,
+  job_id     uuid not null,
+  kind       text not null,
+  payload    bytea not null,
+  created_at timestamptz not null default now(),
+  primary key (shard_id, family, job_id)
+))",
+      "job"},
+  ddl{R"(
+create table troupe.session (
+  shard_id      integer not null,
+  family        text collation "C" not null,
+  account_id    uuid not null,
+  session_id    uuid not null,
+  token_hash    bytea not null,
+  previous_hash bytea not null,
+  created_at    timestamptz not null,
+  expires_at    timestamptz not null,
+  primary key (shard_id, family, account_id, session_id)
+) with (fillfactor = 80))",
+      "session"},
+};
+
+// -- player family --------------------------------------------------------------------------------
+
+constexpr std::array player_tables{
+  ddl{R"(
+create table troupe.player (
+  shard_id      integer not null,
+  player_id     uuid not null,
+  name          text not null,
+  password_hash text not null,
+  created_at    timestamptz not null,
+  version       bigint not null,
+  deleted       boolean not null default false,
+  primary key (shard_id, player_id)
+) with (fillfactor = 90))",
+      "player"},
+  ddl{R"(
+create table troupe.player_game (
+  shard_id      integer not null,
+  player_id     uuid not null,
+  game_id       uuid not null,
+  registered_at timestamptz not null,
+  primary key (shard_id, player_id, game_id)
+))",
+      "player_game"},
+  // For pages over all shards of who plays a game.
+  ddl{R"(
+create index player_game_by_game on troupe.player_game (game_id, player_id))"},
+  // Half-empty pages: counters change all the time and no index names the count, so updates stay on
+  // their page (HOT).
+  ddl{R"(
+create table troupe.game_counter (
+  shard_id integer not null,
+  game_id  uuid not null,
+  players  bigint not null,
+  primary key (shard_id, game_id)
+) with (fillfactor = 50))",
+      "game_counter"},
+  ddl{R"(
+create index game_counter_by_game on troupe.game_counter (game_id))"},
+};
+
+// -- directory family -----------------------------------------------------------------------------
+
+constexpr std::array directory_tables{
+  ddl{R"(
+create table troupe.directory_name (
+  shard_id     integer not null,
+  name_key     text collation "C" not null,
+  state        smallint not null,
+  account_kind smallint not null,
+  account_id   uuid not null,
+  op_id        uuid not null,
+  primary key (shard_id, name_key)
+) with (fillfactor = 90))",
+      "directory_name"},
+};
+
+// -- catalog family -------------------------------------------------------------------------------
+
+constexpr std::array catalog_tables{
+  ddl{R"(
+create table troupe.studio (
+  shard_id   integer not null,
+  studio_id  uuid not null,
+  name       text not null,
+  created_at timestamptz not null,
+  primary key (shard_id, studio_id)
+))",
+      "studio"},
+  ddl{R"(
+create table troupe.game (
+  shard_id   integer not null,
+  game_id    uuid not null,
+  studio_id  uuid not null,
+  name       text not null,
+  created_at timestamptz not null,
+  primary key (shard_id, game_id)
+))",
+      "game"},
+  ddl{R"(
+create table troupe.staff (
+  shard_id      integer not null,
+  staff_id      uuid not null,
+  username      text not null,
+  password_hash text not null,
+  role          smallint not null,
+  studio_id     uuid,
+  created_at    timestamptz not null,
+  primary key (shard_id, staff_id)
+))",
+      "staff"},
+};
+
+constexpr std::array all{
+  migration{1, "cluster", migration_scope::control, cluster_tables},
+  migration{2, "shards", migration_scope::data, shard_tables},
+  migration{3, "players", migration_scope::data, player_tables},
+  migration{4, "directory", migration_scope::data, directory_tables},
+  migration{5, "catalog", migration_scope::data, catalog_tables},
+};
+
+} // namespace
+
+std::span<const migration> migrations() noexcept { return all; }
+
+} // namespace troupe::postgres
