@@ -37,7 +37,7 @@ struct database_limits {
   std::chrono::hours operation_retention{24}; ///< of rows of the operation ledger
 };
 
-struct database_settings {
+struct database_set_settings {
   std::vector<database_address> databases; ///< the first is the control database
   std::uint32_t lanes = 2;                 ///< writer lanes per database
   std::uint32_t readers = 2;               ///< per database
@@ -75,7 +75,7 @@ public:
   /// readers; each opens its connection by itself and keeps trying. Blocks. Call after
   /// `check_schema`. Errors: `storage_unavailable`, `internal`; the detail is for operators.
   static result<std::unique_ptr<database_set>> open(caf::actor_system& system,
-                                                    const database_settings& settings,
+                                                    const database_set_settings& settings,
                                                     metric_registry& metrics);
   virtual ~database_set() = default;
 

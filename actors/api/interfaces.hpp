@@ -40,6 +40,11 @@ using player_actor = caf::typed_actor<
   caf::result<outcome<session_rotated>>(call, rotate_session),
   caf::result<outcome<session_closed>>(call, close_session)>;
 
+/// Reads over all players of the cluster, gathered from every database. Holds no state; one per node.
+using registrations_actor =
+  caf::typed_actor<caf::result<registered_players>(call, list_registered_players),
+                   caf::result<player_counts>(call, count_players)>;
+
 /// The directory family: one actor per shard, the single writer of its names.
 /// Runs on the node that owns the shard.
 using directory_actor = caf::typed_actor<

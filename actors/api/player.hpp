@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "actors/api/call.hpp"
@@ -100,5 +101,31 @@ struct library_page {
   std::vector<library_entry> items;
   bool more = false;
 };
+
+// -- over all players of the cluster ---------------------------------------------------------------
+
+/// One page of who has which of these games, ascending by (game id, player id), over all shards.
+struct list_registered_players {
+  std::vector<uuid> game_ids;
+  std::optional<std::pair<uuid, uuid>> after; ///< (game id, player id) of the last row seen
+  std::uint32_t limit = 20;                   ///< 1 to 100
+};
+struct registered_player {
+  uuid game_id;
+  uuid player_id;
+  std::string player_name;
+};
+struct registered_players {
+  std::vector<registered_player> items;
+  bool more = false;
+};
+
+/// How many players have each of these games: exact, as counters commit with every change.
+struct count_players { std::vector<uuid> game_ids; };
+struct player_count {
+  uuid game_id;
+  std::int64_t players = 0;
+};
+struct player_counts { std::vector<player_count> items; }; ///< in the order of the question
 
 } // namespace troupe

@@ -16,8 +16,8 @@ struct session_opened {
   std::vector<uuid> ended_sessions;
 };
 
-/// Exchanges a refresh token for the next one. A wrong or outdated token answers `invalid_token`;
-/// the use of a token that was already exchanged ends the session as well.
+/// Exchanges a refresh token for the next one. Errors: `invalid_token` for an unknown session, an expired
+/// one or a wrong token. A token that was exchanged before is stolen, or its holder was: the session ends.
 struct rotate_session {
   uuid account_id;
   uuid session_id;
@@ -26,7 +26,10 @@ struct rotate_session {
   timestamp now;
   timestamp next_expires_at;
 };
-struct session_rotated { session_record session; };
+struct session_rotated {
+  session_record session;
+  bool reused = false; ///< the token was exchanged before: the session has ended, refuse the client
+};
 
 /// Ends a session; one that is not there is no error.
 struct close_session {

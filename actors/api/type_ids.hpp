@@ -31,6 +31,10 @@ struct unregister_game;
 struct game_unregistered;
 struct list_library;
 struct library_page;
+struct list_registered_players;
+struct registered_players;
+struct count_players;
+struct player_counts;
 struct open_session;
 struct session_opened;
 struct rotate_session;
@@ -85,6 +89,10 @@ CAF_BEGIN_TYPE_ID_BLOCK(troupe_api, caf::id_block::troupe_persistence::end)
   CAF_ADD_TYPE_ID(troupe_api, (troupe::game_unregistered))
   CAF_ADD_TYPE_ID(troupe_api, (troupe::list_library))
   CAF_ADD_TYPE_ID(troupe_api, (troupe::library_page))
+  CAF_ADD_TYPE_ID(troupe_api, (troupe::list_registered_players))
+  CAF_ADD_TYPE_ID(troupe_api, (troupe::registered_players))
+  CAF_ADD_TYPE_ID(troupe_api, (troupe::count_players))
+  CAF_ADD_TYPE_ID(troupe_api, (troupe::player_counts))
   CAF_ADD_TYPE_ID(troupe_api, (troupe::open_session))
   CAF_ADD_TYPE_ID(troupe_api, (troupe::session_opened))
   CAF_ADD_TYPE_ID(troupe_api, (troupe::rotate_session))
@@ -149,6 +157,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::unregister_game)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::game_unregistered)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_library)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::library_page)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_registered_players)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::registered_players)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::count_players)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::player_counts)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::open_session)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::session_opened)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::rotate_session)
