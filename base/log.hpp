@@ -7,9 +7,13 @@
 #include <string_view>
 #include <variant>
 
+#include "base/timestamp.hpp"
+
 // Structured logs: every line is one event of one component, with fields. spdlog carries them to
 // standard error as JSON lines, or as text on a terminal. Safe from any thread; lines below the level
-// cost one comparison. Never give a secret, a token or a password as a field.
+// cost one comparison. A line is written by a thread of its own from a bounded queue: whoever logs
+// never waits, and when the reader of the log is too slow the oldest waiting lines are dropped and
+// counted. Never give a secret, a token or a password as a field.
 //
 //   log::info("shard", "transition", {{"shard", "player/17"}, {"epoch", 4}});
 
@@ -41,8 +45,9 @@ enum class format : std::uint8_t {
   text,
 };
 
-/// Call once at start; before it, lines of level info and above go out as text.
-void configure(level lowest, format form);
+/// Call once at start, before other threads log; until then lines of level info and above go out as
+/// text, at once. `descriptor` is the file lines go to. What is queued at exit is still written.
+void configure(level lowest, format form, int descriptor = 2);
 
 void set_level(level lowest);
 level current_level() noexcept;
@@ -51,12 +56,25 @@ std::string_view to_string(level l) noexcept;
 /// False for a name that is no level.
 bool parse_level(std::string_view name, level& out) noexcept;
 
+/// Reads `auto`, `json` or `text`.
+bool parse_format(std::string_view name, format& out) noexcept;
+
 bool enabled(level l) noexcept;
 void write(level l, std::string_view component, std::string_view event,
            std::initializer_list<field> fields = {});
 
-/// Waits until every line written so far is out.
+/// Waits until every line written so far is out, at most 2 s.
 void flush();
+
+/// Lines lost because the reader of the log was too slow.
+std::uint64_t dropped_lines() noexcept;
+
+/// One line with its newline, as it goes out: JSON, or text with columns, in colour if asked. Values
+/// longer than 4 KiB are cut.
+std::string to_json_line(timestamp at, level l, std::string_view component, std::string_view event,
+                         std::initializer_list<field> fields);
+std::string to_text_line(timestamp at, level l, std::string_view component, std::string_view event,
+                         std::initializer_list<field> fields, bool colour);
 
 inline void debug(std::string_view component, std::string_view event,
                   std::initializer_list<field> fields = {}) {
