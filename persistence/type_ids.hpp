@@ -19,6 +19,10 @@ struct list_registrations;
 struct registrations;
 struct sum_counters;
 struct counters;
+struct redis_request;
+struct redis_receipts;
+struct revocations_heard;
+struct revocation_feed_restored;
 
 } // namespace troupe
 
@@ -36,6 +40,10 @@ CAF_BEGIN_TYPE_ID_BLOCK(troupe_persistence, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(troupe_persistence, (troupe::registrations))
   CAF_ADD_TYPE_ID(troupe_persistence, (troupe::sum_counters))
   CAF_ADD_TYPE_ID(troupe_persistence, (troupe::counters))
+  CAF_ADD_TYPE_ID(troupe_persistence, (troupe::redis_request))
+  CAF_ADD_TYPE_ID(troupe_persistence, (troupe::redis_receipts))
+  CAF_ADD_TYPE_ID(troupe_persistence, (troupe::revocations_heard))
+  CAF_ADD_TYPE_ID(troupe_persistence, (troupe::revocation_feed_restored))
 CAF_END_TYPE_ID_BLOCK(troupe_persistence)
 
 // None of these messages ever leaves its process, so none has a wire format.
@@ -51,3 +59,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_registrations)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::registrations)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::sum_counters)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::counters)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::redis_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::redis_receipts)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::revocations_heard)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::revocation_feed_restored)
