@@ -22,20 +22,20 @@ pkg_check_modules(libpqxx REQUIRED IMPORTED_TARGET libpqxx)
 pkg_check_modules(libsodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(libxxhash REQUIRED IMPORTED_TARGET libxxhash)
 
-# Its own warning flags would reach every target that links it.
+# Their own flags would reach every target that links them: warnings, and macros that keep it from sharing a precompiled header.
 set_property(TARGET CAF::internal PROPERTY INTERFACE_COMPILE_OPTIONS "-ftemplate-depth=512")
+set_property(TARGET PkgConfig::hiredis PROPERTY INTERFACE_COMPILE_OPTIONS)
 
 # The same macros everywhere, linked or not, or a precompiled header could not be shared.
 target_compile_definitions(troupe_options INTERFACE
   $<TARGET_PROPERTY:spdlog::spdlog,INTERFACE_COMPILE_DEFINITIONS>
   $<TARGET_PROPERTY:fmt::fmt,INTERFACE_COMPILE_DEFINITIONS>
   $<TARGET_PROPERTY:msgpack-cxx,INTERFACE_COMPILE_DEFINITIONS>
-  MSGPACK_NO_BOOST)
+  MSGPACK_NO_BOOST
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
 
 # Asio and Beast are compiled once, here, rather than in each file that includes them.
 add_library(troupe_asio STATIC "${PROJECT_SOURCE_DIR}/cmake/asio/asio.cpp")
-target_compile_definitions(troupe_asio PUBLIC
-  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
 target_link_libraries(troupe_asio
   PRIVATE troupe_options
   PUBLIC Boost::headers OpenSSL::SSL OpenSSL::Crypto Threads::Threads)

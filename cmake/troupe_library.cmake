@@ -16,9 +16,20 @@ function(troupe_library name)
   troupe_precompile(${name} "${arg_PCH}")
 endfunction()
 
-# troupe_precompile(TARGET HEADER): HEADER is a path from the top, such as actors/pch.hpp.
+# troupe_precompile(TARGET HEADER): HEADER is a path from the top, such as actors/pch.hpp. Each header is compiled once and used
+# by all its targets, which works because troupe_options gives all of them the same flags and macros.
 function(troupe_precompile name header)
-  if(header AND EXISTS "${PROJECT_SOURCE_DIR}/${header}")
-    target_precompile_headers(${name} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${PROJECT_SOURCE_DIR}/${header}>")
+  if(NOT header)
+    return()
   endif()
+  cmake_path(GET header PARENT_PATH owner)
+  set(carrier "troupe_pch_${owner}")
+  if(NOT TARGET ${carrier})
+    set(source "${PROJECT_BINARY_DIR}/${carrier}.cpp")
+    file(CONFIGURE OUTPUT "${source}" CONTENT "// carries ${header}, precompiled\n")
+    add_library(${carrier} OBJECT "${source}")
+    target_link_libraries(${carrier} PRIVATE troupe_options)
+    target_precompile_headers(${carrier} PRIVATE "${PROJECT_SOURCE_DIR}/${header}")
+  endif()
+  target_precompile_headers(${name} REUSE_FROM ${carrier})
 endfunction()
