@@ -20,7 +20,7 @@ constexpr auto settle_timeout = 5s;
 
 struct name_entity {
   name_record record;
-  std::chrono::steady_clock::time_point seen_at = std::chrono::steady_clock::now();
+  caf::actor_clock::time_point seen_at;
 
   std::size_t bytes() const noexcept { return sizeof *this + record.key.capacity(); }
 };
@@ -34,10 +34,10 @@ public:
       core_(self, caf::actor_cast<shard_client>(self), settings, hooks()),
       names_(core_, {.bytes = settings.hot_bytes},
              [](const std::string& key) -> load_key { return load_name{key}; },
-             [](load_value&& value) -> std::optional<name_entity> {
+             [self](load_value&& value) -> std::optional<name_entity> {
                auto* record = std::get_if<name_record>(&value);
                if (!record) return std::nullopt;
-               return name_entity{std::move(*record)};
+               return name_entity{std::move(*record), self->clock().now()};
              }) {
     core_.start();
   }
@@ -56,7 +56,7 @@ public:
         // The same account again, under a new operation: what the earlier one left behind is void.
         return put({request.key, name_state::reserved, request.account, c.op_id}, answer);
       }
-      bool fresh = std::chrono::steady_clock::now() - entity->seen_at < reservation_patience;
+      bool fresh = self_->clock().now() - entity->seen_at < reservation_patience;
       if (record.state == name_state::confirmed || fresh)
         return answer(failure{errc::name_taken, {}, {}, {}});
       settle(c, request, record, std::move(answer));
@@ -167,7 +167,7 @@ private:
         case write_status::duplicate:
           names_.hot().end_write(key, [&](std::optional<name_entity>& entity) {
             if (after)
-              entity = name_entity{std::move(*after)};
+              entity = name_entity{std::move(*after), self_->clock().now()};
             else
               entity.reset();
           });
