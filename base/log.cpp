@@ -116,7 +116,7 @@ private:
   std::uint64_t flushes_ = 0;
 };
 
-/// What `configure` sets up. Never destroyed, so that a thread may log until the process is gone.
+/// What `configure` sets up. Not destroyed at exit, so that a thread may log until the process is gone.
 struct output {
   bool json;
   bool colour;
@@ -195,7 +195,9 @@ void configure(level lowest, format form, int descriptor) {
     "troupe", next->sink, next->pool, spdlog::async_overflow_policy::overrun_oldest);
   next->logger->set_level(spdlog::level::trace); // `enabled` has looked at the level already
   set_level(lowest);
-  if (current_output.exchange(next) == nullptr) std::atexit(flush);
+  auto previous = current_output.exchange(next);
+  if (previous == nullptr) std::atexit(flush);
+  delete previous; // writes out what it still holds
 }
 
 void set_level(level lowest) { lowest_level.store(lowest, std::memory_order_relaxed); }

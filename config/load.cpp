@@ -399,8 +399,11 @@ private:
       names[environment_name(name)] = name;
       variables.push_back(environment_name(name));
     }
+    // An environment has no order, and databases known only from it must not come in a random one.
+    auto entries = sources_.environment;
+    std::ranges::sort(entries);
     std::set<std::string> seen;
-    for (const auto& entry : sources_.environment) {
+    for (const auto& entry : entries) {
       auto equals = entry.find('=');
       if (equals == entry.npos || !entry.starts_with(prefix)) continue;
       auto variable = entry.substr(0, equals);
@@ -533,7 +536,7 @@ private:
         complain(entry.where, "database " + in_quotes(name) + " has no dsn");
       config_.values.databases.push_back({name, entry.dsn, entry.replica_dsn});
     }
-    std::ranges::sort(config_.values.databases, {}, [this](const database_settings& database) {
+    std::ranges::sort(config_.values.databases, {}, [this](const configured_database& database) {
       return databases_[database.name].order;
     });
   }

@@ -173,7 +173,8 @@ std::string example_toml() {
   });
   out += '\n' +
          comment("The databases, one or more, each with a name of its own. Shards are spread over "
-                 "them; a database's name may not change once it holds data. From the environment: "
+                 "them when the cluster is born; the first is also the control database. Neither "
+                 "names nor which is first may change from then on. From the environment: "
                  "TROUPE_DATABASE_<NAME>_DSN.") +
          "#\n#[[database]]\n#name = \"a\"\n"
          "#dsn = \"postgresql://troupe@127.0.0.1:5432/troupe_a\"\n"
@@ -236,7 +237,9 @@ std::string settings_reference() {
     }
   });
   out += "\n## database\n\n"
-         "One `[[database]]` each, in an order that does not matter once the cluster is born.\n\n"
+         "One `[[database]]` each. Shards are spread over them when the cluster is born; the first is "
+         "also the control database. Those of the file come first, in its order, then those that "
+         "only the environment names, by name, then those of flags.\n\n"
          "| key | what it is for |\n|---|---|\n"
          "| `name` | lower-case letters, digits and `_`; may not change once the database holds data |\n"
          "| `dsn` 🔒 | libpq URI or keywords; `TROUPE_DATABASE_<NAME>_DSN`, `--database name=dsn` |\n"

@@ -67,8 +67,9 @@ struct redis_settings {
   std::chrono::milliseconds timeout{100};
 };
 
-/// One `[[database]]`.
-struct database_settings {
+/// One `[[database]]`. The first is the control database. Those of the file come in its order, then those
+/// of the environment by name, then those of flags.
+struct configured_database {
   std::string name;
   secret dsn;         ///< libpq URI or keywords
   secret replica_dsn; ///< empty: reads go to `dsn` too
@@ -112,7 +113,7 @@ struct settings {
   actors_settings actors;
   shards_settings shards;
   log_settings log;
-  std::vector<database_settings> databases;
+  std::vector<configured_database> databases;
 };
 
 } // namespace troupe
