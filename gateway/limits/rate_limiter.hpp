@@ -100,6 +100,10 @@ private:
     return policies_[static_cast<std::size_t>(kind)];
   }
   stripe& stripe_of(std::uint64_t hash) const noexcept;
+  // For both, the stripe is locked for as long as the bucket is used.
+  bucket* find(stripe& where, std::uint64_t hash, const limit_key& key) const noexcept;
+  bucket& find_or_make(stripe& where, std::uint64_t hash, const limit_key& key,
+                       std::int64_t now) noexcept;
   std::uint64_t hash_of(const limit_key& key) const noexcept;
 
   std::array<kind_policy, 2> policies_;

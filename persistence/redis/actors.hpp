@@ -28,7 +28,7 @@ std::chrono::milliseconds redis_pause(const redis_setup& setup, std::uint32_t fa
 
 /// Starts the actor behind the port on a thread of its own. It connects by itself, and again after each
 /// loss; meanwhile every request gets its receipt with `storage_unavailable` at once. The requests that are
-/// in its mailbox together go out in one round trip.
+/// in its mailbox together go out in one round trip. Ends when it is told to exit.
 redis_actor spawn_redis(caf::actor_system& system, redis_setup setup);
 
 /// Starts the actor that hears of revocations, on a second connection and a thread of its own, and tells
