@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <libpq-fe.h>
 #include <memory>
-#include <pqxx/nontransaction>
 #include <pqxx/except>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,13 +43,37 @@ void set_default(parameters& params, std::string keyword, std::string value) {
   if (!has) params.emplace_back(std::move(keyword), std::move(value));
 }
 
+std::string take(parameters& params, std::string_view keyword) {
+  const auto found = std::ranges::find(params, keyword, &parameters::value_type::first);
+  if (found == params.end()) return {};
+  auto value = std::move(found->second);
+  params.erase(found);
+  return value;
+}
+
 } // namespace
 
 dialed dial(const std::string& dsn, const dial_options& options) {
   std::string why;
   auto params = parse_dsn(dsn, why);
   if (!why.empty()) throw pqxx::broken_connection{why};
-  std::erase_if(params, [](const auto& p) { return p.first == "application_name"; });
+  // These hold for the whole session, whatever the server's or the role's defaults are, and come with
+  // the first message. Compiling (JIT) never pays for statements of milliseconds.
+  std::string session = take(params, "options");
+  auto set = [&session](std::string_view name, std::string_view value) {
+    session += " -c ";
+    session += name;
+    session += '=';
+    session += value;
+  };
+  set("synchronous_commit", "on");
+  set("idle_in_transaction_session_timeout",
+      std::to_string(options.idle_in_transaction_timeout.count()));
+  set("statement_timeout", std::to_string(options.statement_timeout.count()));
+  set("jit", "off");
+  for (const auto& [name, value] : options.planner) set(name, value);
+  params.emplace_back("options", session);
+  take(params, "application_name");
   params.emplace_back("application_name", options.application_name);
   set_default(params, "connect_timeout", std::to_string(options.connect_timeout.count()));
   set_default(params, "tcp_user_timeout", std::to_string(options.tcp_user_timeout.count()));
@@ -71,18 +95,7 @@ dialed dial(const std::string& dsn, const dial_options& options) {
   if (!raw || PQstatus(raw.get()) != CONNECTION_OK)
     throw pqxx::broken_connection{raw ? PQerrorMessage(raw.get()) : "out of memory"};
   auto* handle = raw.get();
-  dialed open{pqxx::connection::seize_raw_connection(raw.release()), handle};
-
-  // One message: these hold for the whole session, whatever the server's or the role's defaults are.
-  // Compiling (JIT) never pays for statements of milliseconds.
-  pqxx::nontransaction setup{open.session};
-  setup.exec("select set_config('synchronous_commit', 'on', false),"
-             " set_config('idle_in_transaction_session_timeout', $1, false),"
-             " set_config('statement_timeout', $2, false),"
-             " set_config('jit', 'off', false)",
-             pqxx::params{std::to_string(options.idle_in_transaction_timeout.count()),
-                          std::to_string(options.statement_timeout.count())});
-  return open;
+  return {pqxx::connection::seize_raw_connection(raw.release()), handle};
 }
 
 std::string describe_dsn(const std::string& dsn) {

@@ -3,8 +3,8 @@
 #include <chrono>
 #include <pqxx/connection>
 #include <string>
-
-#include "base/error.hpp"
+#include <utility>
+#include <vector>
 
 struct pg_conn;
 
@@ -18,6 +18,7 @@ struct dial_options {
   std::chrono::milliseconds tcp_user_timeout{5'000}; ///< unacknowledged data older than this: broken
   std::chrono::milliseconds statement_timeout{0}; ///< 0: none
   std::chrono::milliseconds idle_in_transaction_timeout{1'000};
+  std::vector<std::pair<std::string, std::string>> planner; ///< more session settings
 };
 
 /// An open connection. `raw` is the same connection as `session`, for what pqxx does not offer; it
