@@ -330,7 +330,7 @@ void batch_writer::run_batch(batch units, progress& out) {
   });
   if (units.empty()) return;
   const auto began = clock::now();
-  probe_.queue(waiting_, began - units.front().arrived);
+  probe_.batch_began(began - units.front().arrived);
 
   const auto shards = shards_of(units);
   fence_arrays fences;

@@ -81,8 +81,9 @@ void writer_probe::commit_in_doubt(std::size_t count) {
   doubtful_units_.Increment(static_cast<double>(count));
 }
 
-void writer_probe::queue(std::size_t count, std::chrono::nanoseconds oldest) {
-  queue_units_.Set(static_cast<double>(count));
+void writer_probe::mailbox(std::size_t count) { queue_units_.Set(static_cast<double>(count)); }
+
+void writer_probe::batch_began(std::chrono::nanoseconds oldest) {
   oldest_seconds_.Set(seconds(oldest));
 }
 

@@ -18,7 +18,10 @@ public:
   void unit_settled(write_status status);
   void connected() { connects_.Increment(); }
   void commit_in_doubt(std::size_t units);
-  void queue(std::size_t units, std::chrono::nanoseconds oldest);
+  /// Units sent to the lane that are not settled.
+  void mailbox(std::size_t units);
+  /// The age of the oldest unit of a batch that begins.
+  void batch_began(std::chrono::nanoseconds oldest);
 
 private:
   prometheus::Histogram& batch_units_;

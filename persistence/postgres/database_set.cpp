@@ -1,0 +1,207 @@
+#include "persistence/database_set.hpp"
+
+#include <algorithm>
+#include <array>
+#include <pqxx/pqxx>
+#include <utility>
+
+#include "persistence/postgres/actors.hpp"
+#include "persistence/postgres/dial.hpp"
+
+namespace troupe {
+
+namespace {
+
+using postgres::link_health;
+
+/// Families and homes as the control database holds them.
+struct layout {
+  std::array<std::uint32_t, families.size()> counts{};
+  /// For each family, the place of each shard's database in the configuration.
+  std::array<std::vector<std::size_t>, families.size()> homes;
+};
+
+result<layout> read_layout(const database_set_settings& settings) {
+  const auto& control = settings.databases.front();
+  auto wrong = [](std::string what) { return fail(errc::internal, std::move(what)); };
+  try {
+    postgres::dial_options options;
+    options.application_name = to_string(settings.incarnation);
+    options.connect_timeout =
+      std::chrono::ceil<std::chrono::seconds>(settings.limits.connect_timeout);
+    options.statement_timeout = settings.limits.statement_timeout;
+    auto connection = postgres::dial(control.dsn, options);
+    pqxx::nontransaction read{connection.session};
+    layout found;
+    for (const auto& row : read.exec("select family, shard_count from troupe.family_shards")) {
+      const auto fam = parse_family(row[0].as<std::string>());
+      if (!fam) continue; // of a newer program that has come and gone; this one does not serve it
+      const auto index = static_cast<std::size_t>(*fam);
+      found.counts[index] = row[1].as<std::uint32_t>();
+      found.homes[index].assign(found.counts[index], settings.databases.size());
+    }
+    for (const auto& row : read.exec("select family, shard_id, database from troupe.shard_home")) {
+      const auto fam = parse_family(row[0].as<std::string>());
+      if (!fam) continue;
+      const auto shard = row[1].as<std::size_t>();
+      const auto name = row[2].as<std::string>();
+      auto& homes = found.homes[static_cast<std::size_t>(*fam)];
+      const auto home = std::ranges::find(settings.databases, name, &database_address::name);
+      if (home == settings.databases.end())
+        return wrong("shards live in database \"" + name + "\", which is not configured");
+      if (shard < homes.size())
+        homes[shard] = static_cast<std::size_t>(home - settings.databases.begin());
+    }
+    for (const auto& info : families) {
+      const auto index = static_cast<std::size_t>(info.id);
+      if (found.counts[index] == 0 ||
+          std::ranges::contains(found.homes[index], settings.databases.size()))
+        return wrong("family " + std::string{info.name} +
+                     " has shards without a home; run `troupe migrate up`");
+    }
+    return found;
+  } catch (const pqxx::broken_connection& error) {
+    return fail(errc::storage_unavailable, "database " + control.name + ": " + error.what());
+  } catch (const std::exception& error) {
+    return fail(errc::internal, "database " + control.name + ": " + error.what());
+  }
+}
+
+class postgres_databases final : public database_set {
+public:
+  postgres_databases(caf::actor_system& system, const database_set_settings& settings,
+                     const layout& found, metric_registry& metrics)
+      : counts_(found.counts) {
+    for (const auto& address : settings.databases) {
+      auto& database = databases_.emplace_back();
+      database.name = address.name;
+      for (std::uint32_t i = 0; i < settings.lanes; ++i)
+        spawn_lane(system, settings, address, i, metrics);
+      for (std::uint32_t i = 0; i < settings.readers; ++i)
+        spawn_reader(system, settings, address, i, metrics);
+      spawn_sweeper(system, settings, address);
+      readers_.push_back({address.name, database.readers.front().first,
+                          database.readers.front().second});
+    }
+    for (std::size_t fam = 0; fam < families.size(); ++fam) {
+      for (std::size_t shard = 0; shard < found.homes[fam].size(); ++shard) {
+        const auto& home = databases_[found.homes[fam][shard]];
+        // Neighbours live in different databases; within one they go to different lanes. Families
+        // start at different lanes, so that a family of one shard does not always meet the first.
+        const auto place = shard / databases_.size() + fam;
+        const auto& [writer, writer_credits] = home.lanes[place % home.lanes.size()];
+        const auto& [reader, reader_credits] = home.readers[place % home.readers.size()];
+        shards_[fam].push_back({writer, writer_credits, reader, reader_credits});
+      }
+    }
+  }
+
+  std::uint32_t shard_count(family fam) const noexcept override {
+    return counts_[static_cast<std::size_t>(fam)];
+  }
+
+  const shard_storage& at(shard_ref ref) const noexcept override {
+    return shards_[static_cast<std::size_t>(ref.fam)][static_cast<std::size_t>(ref.shard)];
+  }
+
+  std::span<const database_reader> readers() const noexcept override { return readers_; }
+
+  std::vector<database_health> health() const override {
+    std::vector<database_health> all;
+    for (const auto& database : databases_) {
+      database_health one{database.name, true, {}};
+      // Up since the last link came up; down since the first of those that are down went.
+      for (const auto& link : database.links) {
+        const auto since = link->since();
+        if (link->up() && one.up) {
+          one.since = std::max(one.since, since);
+        } else if (!link->up()) {
+          one.since = one.up ? since : std::min(one.since, since);
+          one.up = false;
+        }
+      }
+      all.push_back(std::move(one));
+    }
+    return all;
+  }
+
+  bool stop(std::chrono::milliseconds limit) override {
+    for (const auto& closing : lanes_) caf::anon_send(closing, caf::close_atom_v);
+    for (const auto& closing : reading_) caf::anon_send(closing, caf::close_atom_v);
+    for (const auto& closing : sweepers_) caf::anon_send(closing, caf::close_atom_v);
+    return running_->wait(limit);
+  }
+
+private:
+  struct one_database {
+    std::string name;
+    std::vector<std::pair<writer_actor, std::shared_ptr<credits>>> lanes;
+    std::vector<std::pair<reader_actor, std::shared_ptr<credits>>> readers;
+    std::vector<std::shared_ptr<link_health>> links;
+  };
+
+  postgres::surroundings around(std::shared_ptr<link_health> health) {
+    return {dog_, running_, std::move(health)};
+  }
+  static std::string label(const database_address& address, std::uint32_t i) {
+    return address.name + "/" + std::to_string(i);
+  }
+
+  void spawn_lane(caf::actor_system& system, const database_set_settings& settings,
+                  const database_address& address, std::uint32_t i, metric_registry& metrics) {
+    auto& database = databases_.back();
+    auto health = database.links.emplace_back(std::make_shared<link_health>());
+    auto credit = std::make_shared<credits>(settings.limits.lane_credits);
+    auto probe = std::make_shared<postgres::writer_probe>(metrics, address.name, i);
+    auto lane = postgres::spawn_lane(
+      system, {address.dsn, label(address, i), settings.incarnation, settings.limits},
+      std::move(probe), credit, around(std::move(health)));
+    database.lanes.emplace_back(lane, credit);
+    lanes_.push_back(std::move(lane));
+  }
+
+  void spawn_reader(caf::actor_system& system, const database_set_settings& settings,
+                    const database_address& address, std::uint32_t i, metric_registry& metrics) {
+    auto& database = databases_.back();
+    auto health = database.links.emplace_back(std::make_shared<link_health>());
+    auto credit = std::make_shared<credits>(settings.limits.reader_credits);
+    auto probe = std::make_shared<postgres::reader_probe>(metrics, address.name, i);
+    auto reader = postgres::spawn_reader(system,
+                                         {address.dsn, address.replica_dsn, label(address, i),
+                                          settings.incarnation, settings.limits},
+                                         std::move(probe), credit, around(std::move(health)));
+    database.readers.emplace_back(reader, credit);
+    reading_.push_back(std::move(reader));
+  }
+
+  void spawn_sweeper(caf::actor_system& system, const database_set_settings& settings,
+                     const database_address& address) {
+    sweepers_.push_back(postgres::spawn_sweeper(
+      system, {address.dsn, address.name, settings.incarnation, settings.limits}, around(nullptr)));
+  }
+
+  std::array<std::uint32_t, families.size()> counts_;
+  std::shared_ptr<postgres::watchdog> dog_ = std::make_shared<postgres::watchdog>();
+  std::shared_ptr<postgres::running_actors> running_ =
+    std::make_shared<postgres::running_actors>();
+  std::vector<one_database> databases_;
+  std::array<std::vector<shard_storage>, families.size()> shards_;
+  std::vector<database_reader> readers_;
+  std::vector<postgres::lane_actor> lanes_;
+  std::vector<postgres::reading_actor> reading_;
+  std::vector<postgres::sweeper_actor> sweepers_;
+};
+
+} // namespace
+
+result<std::unique_ptr<database_set>> database_set::open(caf::actor_system& system,
+                                                         const database_set_settings& settings,
+                                                         metric_registry& metrics) {
+  if (settings.databases.empty() || settings.lanes == 0 || settings.readers == 0)
+    return fail(errc::internal, "a database, a lane and a reader are needed at least");
+  auto found = read_layout(settings);
+  if (!found) return std::unexpected(found.error());
+  return std::make_unique<postgres_databases>(system, settings, *found, metrics);
+}
+
+} // namespace troupe
