@@ -348,29 +348,4 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
-void append_json_string(std::string& out, std::string_view text) {
-  constexpr char hex[] = "0123456789abcdef";
-  out += '"';
-  const char* end = text.data() + text.size();
-  for (const char* at = text.data(); at < end;) {
-    auto length = sequence_length(at, end);
-    auto c = static_cast<unsigned char>(*at);
-    if (length == 0) {
-      out += "\xEF\xBF\xBD";
-      length = 1;
-    } else if (c == '"' || c == '\\') {
-      out += '\\';
-      out += *at;
-    } else if (c < 0x20) {
-      out += "\\u00";
-      out += hex[c >> 4];
-      out += hex[c & 15];
-    } else {
-      out.append(at, length);
-    }
-    at += length;
-  }
-  out += '"';
-}
-
 } // namespace troupe

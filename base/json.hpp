@@ -15,6 +15,7 @@
 #include <glaze/json/schema.hpp>
 #include <glaze/json/write.hpp>
 
+#include "base/text.hpp"
 #include "base/error.hpp"
 #include "base/timestamp.hpp"
 #include "base/uuid.hpp"
@@ -298,9 +299,6 @@ result<T> from_pairs(std::span<const text_pair> pairs) {
 
 /// Whether `text` is well-formed UTF-8.
 bool is_utf8(std::string_view text) noexcept;
-
-/// Appends `text` as a JSON string, quotes included. What is not UTF-8 comes out as U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
 
 } // namespace troupe
 

@@ -13,6 +13,9 @@ if(TROUPE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
       CCACHE_MAXSIZE=10G "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=true ${TROUPE_CCACHE})
 endif()
 
+# __FILE__ is a path from the top; ccache makes paths relative to the build folder, so both forms are mapped.
+file(RELATIVE_PATH from_build "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
+
 add_library(troupe_options INTERFACE)
 target_include_directories(troupe_options INTERFACE "${PROJECT_SOURCE_DIR}")
 target_compile_options(troupe_options INTERFACE
@@ -21,7 +24,7 @@ target_compile_options(troupe_options INTERFACE
   "$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-fpch-preprocess>"
   "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>"
   $<$<BOOL:${TROUPE_WERROR}>:-Werror>
-  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
+  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=${from_build}=")
 
 if(TROUPE_SANITIZE)
   target_compile_options(troupe_options INTERFACE "-fsanitize=${TROUPE_SANITIZE}" -fno-sanitize-recover=all)
