@@ -8,8 +8,9 @@ debian_mirrors() {
   local codename targets main security
   codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-none}")
   targets=$(apt-get indextargets --no-release-info --format "\$(RELEASE) \$(REPO_URI)" 'Created-By: Packages' 2>/dev/null)
-  main=${TROUPE_DEBIAN_MIRROR:-$(awk -v suite="$codename" '$1 == suite && $2 ~ /debian/ { print $2; exit }' <<<"$targets")}
-  security=$(awk -v suite="$codename-security" '$1 == suite && $2 ~ /debian/ { print $2; exit }' <<<"$targets")
+  local suites="^($codename|stable|oldstable|testing|unstable|sid)"
+  main=${TROUPE_DEBIAN_MIRROR:-$(awk -v suite="$suites$" '$1 ~ suite && $2 ~ /debian/ { print $2; exit }' <<<"$targets")}
+  security=$(awk -v suite="$suites-security$" '$1 ~ suite && $2 ~ /debian/ { print $2; exit }' <<<"$targets")
   if [[ -z $main ]]; then
     echo "no Debian mirror in this machine's apt sources; name one in TROUPE_DEBIAN_MIRROR" >&2
     return 1
