@@ -586,6 +586,11 @@ std::expected<configuration, std::vector<config_problem>> load_configuration(
   return loader{sources}.run();
 }
 
+std::string nearest_setting(std::string_view name) {
+  auto known = known_names();
+  return std::string{nearest(name, known)};
+}
+
 std::vector<config_problem> missing_for_databases(const settings& values) {
   if (!values.databases.empty()) return {};
   return {{"configuration", "no database: give [[database]], TROUPE_DATABASE_<NAME>_DSN or "

@@ -45,6 +45,9 @@ struct configuration {
 std::expected<configuration, std::vector<config_problem>> load_configuration(
   const config_sources& sources);
 
+/// The known setting that `name` was probably meant to be; empty when none is near.
+std::string nearest_setting(std::string_view name);
+
 /// What `troupe serve` needs beyond a correct configuration: a signing key and a database.
 std::vector<config_problem> missing_for_serve(const settings& values);
 
