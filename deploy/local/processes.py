@@ -29,7 +29,9 @@ def say(text: str) -> None:
 def start_time(pid: int) -> int | None:
     """When the process started, in clock ticks since boot; None if there is none or only its zombie."""
     try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        fields = (
+            pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        )
     except OSError:
         return None
     return None if fields[0] in "ZX" else int(fields[19])
@@ -90,7 +92,11 @@ def start(
     tie = ["setpriv", "--pdeathsig", dies_with_parent.name] if dies_with_parent else []
     with log.open("ab") as output:
         child = subprocess.Popen(
-            [*user_switch, *tie, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            [*user_switch, *tie, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     child.returncode = 0  # not this object's to wait for: Process.alive() does
     return Process(child.pid, start_time(child.pid) or 0)
@@ -128,5 +134,7 @@ def last_lines(log: pathlib.Path, count: int = 15) -> str:
 def write_secret(file: pathlib.Path, text: str) -> None:
     """A file only its owner can read."""
     file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as output:
+    with os.fdopen(
+        os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as output:
         output.write(text)

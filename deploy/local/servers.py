@@ -77,7 +77,9 @@ class Postgres:
         self.state["sockets"] = socket_folder(self.state.get("sockets"))
         if not (self.data / "PG_VERSION").exists():
             self.create()
-        (self.data / "postmaster.pid").unlink(missing_ok=True)  # running() has shown that nobody uses it
+        (self.data / "postmaster.pid").unlink(
+            missing_ok=True
+        )  # running() has shown that nobody uses it
         settings = POSTGRES_SETTINGS.format(**self.state)
         write_secret(self.data / "troupe.conf", settings)
         give_to_postgres(self.data / "troupe.conf")
@@ -90,7 +92,9 @@ class Postgres:
         process.write(self.pid_file)
         poll(lambda: self.answers() or not process.alive(), 60)
         if not process.alive() or not self.answers():
-            raise Failure(f"PostgreSQL does not start:\n{last_lines(self.log)}\nThe whole log: {self.log}")
+            raise Failure(
+                f"PostgreSQL does not start:\n{last_lines(self.log)}\nThe whole log: {self.log}"
+            )
         if "database" not in self.state:
             self.create_database()
             self.state["database"] = "troupe"
@@ -114,9 +118,23 @@ class Postgres:
         password_file = self.folder / "password"
         write_secret(password_file, self.state["password"])
         give_to_postgres(self.folder, password_file)
-        command = [*as_postgres(self.folder), PG_BIN / "initdb", "-D", self.data, "--username=troupe", "--encoding=UTF8"]
-        command += ["--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={password_file}", "--no-sync"]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        command = [
+            *as_postgres(self.folder),
+            PG_BIN / "initdb",
+            "-D",
+            self.data,
+            "--username=troupe",
+            "--encoding=UTF8",
+        ]
+        command += [
+            "--locale=C.UTF-8",
+            "--auth=scram-sha-256",
+            f"--pwfile={password_file}",
+            "--no-sync",
+        ]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
         password_file.unlink()
         if done.returncode:
             shutil.rmtree(self.data, ignore_errors=True)
@@ -127,7 +145,16 @@ class Postgres:
     def create_database(self) -> None:
         """The database troupe, once."""
         environment = {**os.environ, "PGPASSWORD": self.state["password"]}
-        command = [PG_BIN / "createdb", "-h", "127.0.0.1", "-p", str(self.state["port"]), "-U", "troupe", "troupe"]
+        command = [
+            PG_BIN / "createdb",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.state["port"]),
+            "-U",
+            "troupe",
+            "troupe",
+        ]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode and "already exists" not in done.stderr:
             raise Failure(f"createdb failed: {done.stderr.strip()}")
@@ -169,17 +196,23 @@ class Redis:
         file = self.folder / "redis.conf"
         file.write_text(REDIS_SETTINGS.format(folder=self.folder, **self.state), encoding="utf-8")
         process = start(
-            ["redis-server", file], self.log, dies_with_parent=signal.SIGTERM if self.dies_with_parent else None
+            ["redis-server", file],
+            self.log,
+            dies_with_parent=signal.SIGTERM if self.dies_with_parent else None,
         )
         process.write(self.pid_file)
         poll(lambda: self.answers() or not process.alive(), 30)
         if not process.alive() or not self.answers():
-            raise Failure(f"Redis does not start:\n{last_lines(self.log)}\nThe whole log: {self.log}")
+            raise Failure(
+                f"Redis does not start:\n{last_lines(self.log)}\nThe whole log: {self.log}"
+            )
         return process
 
     def answers(self) -> bool:
         """Whether it answers a PING."""
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.state["port"]), 1) as link:
+        with contextlib.suppress(OSError), socket.create_connection(
+            ("127.0.0.1", self.state["port"]), 1
+        ) as link:
             link.sendall(b"PING\r\n")
             return link.recv(16).startswith(b"+PONG")
         return False
@@ -310,9 +343,13 @@ def run_command(command: list[str], environment: dict[str, str]) -> int:
 
 def main() -> int:
     """The program."""
-    parser = argparse.ArgumentParser(description="Runs a command with private PostgreSQL and Redis servers.")
+    parser = argparse.ArgumentParser(
+        description="Runs a command with private PostgreSQL and Redis servers."
+    )
     parser.add_argument("verb", choices=["run"])
-    parser.add_argument("--dir", type=pathlib.Path, required=True, help="where the servers keep their files")
+    parser.add_argument(
+        "--dir", type=pathlib.Path, required=True, help="where the servers keep their files"
+    )
     parser.add_argument("command", nargs="+", help="after --")
     arguments = parser.parse_args()
     try:

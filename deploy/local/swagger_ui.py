@@ -40,7 +40,13 @@ def download(spec: str, folder: pathlib.Path) -> pathlib.Path:
     command = ["npm", "pack", spec, "--silent", "--pack-destination", str(folder)]
     try:
         done = subprocess.run(
-            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
         )
         problem = done.stderr.strip() if done.returncode else ""
     except FileNotFoundError:
@@ -61,7 +67,9 @@ def check(archive: pathlib.Path, integrity: str) -> None:
     algorithm, expected = integrity.split("-", 1)
     digest = base64.b64encode(hashlib.new(algorithm, archive.read_bytes()).digest()).decode()
     if digest != expected:
-        sys.exit(f"troupe: {archive.name} is not the pinned file ({algorithm} {digest}, not {expected})")
+        sys.exit(
+            f"troupe: {archive.name} is not the pinned file ({algorithm} {digest}, not {expected})"
+        )
 
 
 if __name__ == "__main__":

@@ -89,9 +89,13 @@ class Instance:
         process.write(self.pid_file)
         poll(lambda: answers(admin_port) or not process.alive(), 60, 0.05)
         if not process.alive():
-            raise Failure(f"Troupe ended at once:\n{last_lines(self.log)}\nThe whole log: {self.log}")
+            raise Failure(
+                f"Troupe ended at once:\n{last_lines(self.log)}\nThe whole log: {self.log}"
+            )
         if not answers(admin_port):
-            raise Failure(f"Troupe is not ready after a minute:\n{last_lines(self.log)}\nThe whole log: {self.log}")
+            raise Failure(
+                f"Troupe is not ready after a minute:\n{last_lines(self.log)}\nThe whole log: {self.log}"
+            )
         return process
 
     def configure(self, port: int, admin_port: int) -> None:
@@ -99,7 +103,10 @@ class Instance:
         if not self.signing_key.exists():
             write_secret(self.signing_key, secrets.token_hex(32))
         text = CONFIGURATION_TEXT.format(
-            port=port, admin_port=admin_port, signing_key=self.signing_key, **self.servers.addresses()
+            port=port,
+            admin_port=admin_port,
+            signing_key=self.signing_key,
+            **self.servers.addresses(),
         )
         write_secret(CONFIGURATION, text)
 
@@ -158,7 +165,9 @@ def choose_port(demanded: int | None, usual: int, option: str) -> int:
     """The demanded port or a clear failure; without one the usual, or a free one when somebody has it."""
     port = free_port(demanded or usual)
     if demanded and port != demanded:
-        raise Failure(f"port {demanded} is taken on 127.0.0.1; choose another by {option}, or leave it out")
+        raise Failure(
+            f"port {demanded} is taken on 127.0.0.1; choose another by {option}, or leave it out"
+        )
     if port != (demanded or usual):
         say(f"port {usual} is taken; using {port} (choose one by {option})")
     return port
@@ -195,7 +204,9 @@ def changing() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Failure("another ./dev up or ./dev down is at work in this checkout; wait for it") from None
+            raise Failure(
+                "another ./dev up or ./dev down is at work in this checkout; wait for it"
+            ) from None
         yield
 
 
@@ -207,7 +218,11 @@ def up(arguments: argparse.Namespace) -> int:
     with changing():
         instance = Instance()
         if Process.read(instance.pid_file):
-            url = json.loads(SUMMARY.read_text(encoding="utf-8"))["url"] if SUMMARY.exists() else "its port"
+            url = (
+                json.loads(SUMMARY.read_text(encoding="utf-8"))["url"]
+                if SUMMARY.exists()
+                else "its port"
+            )
             raise Failure(f"Troupe is already up at {url}; ./dev down stops it")
         if arguments.fresh:
             instance.servers.stop()
@@ -221,6 +236,9 @@ def up(arguments: argparse.Namespace) -> int:
             write_secret(SUMMARY, json.dumps(summary, indent=2) + "\n")
             print(welcome(summary), flush=True)
         except BaseException:
+            signal.signal(
+                signal.SIGINT, signal.SIG_IGN
+            )  # the stop is bounded; a second Ctrl-C would leave things running
             instance.stop()
             raise
     if arguments.detach:
@@ -244,6 +262,7 @@ def foreground(instance: Instance, process: Process) -> int:
             code = 1
     except KeyboardInterrupt:
         print(file=sys.stderr)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as above
     with contextlib.suppress(Failure), changing():  # ./dev down may be at it already
         instance.stop()
     over.set()
@@ -282,7 +301,9 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verb = verbs.add_parser("up", help="start")
     verb.add_argument("--binary", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
-    verb.add_argument("--detach", action="store_true", help="return when it is ready; ./dev down stops it")
+    verb.add_argument(
+        "--detach", action="store_true", help="return when it is ready; ./dev down stops it"
+    )
     verb.add_argument("--fresh", action="store_true", help="throw the data away first")
     verb.add_argument("--port", type=int, help="of the API; without it 8000 or a free one")
     verb.add_argument("--admin-port", type=int, help="of operations; without it 8001 or a free one")

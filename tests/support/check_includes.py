@@ -10,7 +10,10 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 
 # what actors' messages are made of
-DOMAIN = [f"persistence/{name}.hpp" for name in ("caf_errors", "ports", "records", "type_ids", "write_unit")]
+DOMAIN = [
+    f"persistence/{name}.hpp"
+    for name in ("caf_errors", "ports", "records", "type_ids", "write_unit")
+]
 
 # folder -> the folders (or single headers) of ours it may include besides itself; the longest matching prefix decides
 ALLOWED = {
@@ -48,14 +51,23 @@ def problem(source: str, quote: str, included: str) -> str | None:
     folder = folder_of(source)
     if quote == "<":
         for pattern, where in CONFINED.items():
-            if re.match(pattern, included) and folder.split("/")[0] not in where and not source.endswith("/pch.hpp"):
+            if (
+                re.match(pattern, included)
+                and folder.split("/")[0] not in where
+                and not source.endswith("/pch.hpp")
+            ):
                 return f"<{included}> belongs to {', '.join(where)}"
         return None
     if not (TOP / included).exists():
         return f'"{included}" is not a path from the top of the tree'
     target = folder_of(included)
     allowed = ALLOWED[folder]
-    if target == folder or included.startswith(folder + "/") or target in allowed or included in allowed:
+    if (
+        target == folder
+        or included.startswith(folder + "/")
+        or target in allowed
+        or included in allowed
+    ):
         return None
     if source.endswith("/pch.hpp") and included.endswith("/pch.hpp"):
         return None
