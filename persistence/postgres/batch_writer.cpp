@@ -390,7 +390,6 @@ void batch_writer::run_batch(batch units, progress& out) {
   if (!known.empty()) closing.push_back(read_ledger(known));
   closing.push_back({&sql::commit, {}});
 
-  if (before_commit) before_commit();
   auto closed = connection_.run(closing);
   if (!closed && closed.error().lost) {
     // The commit was sent, or was about to be: the server alone knows.

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -82,9 +81,6 @@ public:
   std::size_t waiting() const noexcept { return waiting_; }
   /// Gives up every shard it holds: what a lane tells its shards when it ends.
   std::vector<lost_tenure> abandon();
-
-  /// For tests: called between the locks of a batch and its rows. Empty in production.
-  std::function<void()> before_commit;
 
 private:
   struct unit_item {

@@ -35,7 +35,7 @@ constexpr std::array shard_tables{
   ddl{R"(
 create table troupe.shard_fence (
   shard_id   integer not null,
-  family     text collation "C" not null,
+  family     text collate "C" not null,
   epoch      bigint not null default 0,
   owner      uuid,
   changed_at timestamptz not null default now(),
@@ -45,7 +45,7 @@ create table troupe.shard_fence (
   ddl{R"(
 create table troupe.operation (
   shard_id     integer not null,
-  family       text collation "C" not null,
+  family       text collate "C" not null,
   op_id        uuid not null,
   request_hash bytea not null,
   result       bytea not null,
@@ -59,7 +59,7 @@ create index operation_at on troupe.operation using brin (at) with (pages_per_ra
   ddl{R"(
 create table troupe.job (
   shard_id   integer not null,
-  family     text collation "C" not null,
+  family     text collate "C" not null,
   job_id     uuid not null,
   kind       text not null,
   payload    bytea not null,
@@ -70,7 +70,7 @@ create table troupe.job (
   ddl{R"(
 create table troupe.session (
   shard_id      integer not null,
-  family        text collation "C" not null,
+  family        text collate "C" not null,
   account_id    uuid not null,
   session_id    uuid not null,
   token_hash    bytea not null,
@@ -129,7 +129,7 @@ constexpr std::array directory_tables{
   ddl{R"(
 create table troupe.directory_name (
   shard_id     integer not null,
-  name_key     text collation "C" not null,
+  name_key     text collate "C" not null,
   state        smallint not null,
   account_kind smallint not null,
   account_id   uuid not null,
