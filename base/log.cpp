@@ -2,6 +2,7 @@
 
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
+#include <pthread.h>
 #include <spdlog/sinks/sink.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -190,7 +192,12 @@ void configure(level lowest, format form, int descriptor) {
   next->json = form == format::json || (form == format::automatic && !terminal);
   next->colour = terminal && !next->json && std::getenv("NO_COLOR") == nullptr;
   next->sink = std::make_shared<descriptor_sink>(descriptor);
+  // The writing thread takes no signals: they are for those who wait for them.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
   next->pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   next->logger = std::make_shared<spdlog::async_logger>(
     "troupe", next->sink, next->pool, spdlog::async_overflow_policy::overrun_oldest);
   next->logger->set_level(spdlog::level::trace); // `enabled` has looked at the level already
