@@ -12,8 +12,8 @@
 
 namespace troupe {
 
-/// The node's password workers and the bound on passwords waiting for them. One per node; any thread
-/// may use it. `actors/password/worker.hpp` makes it.
+/// The node's password workers and the bound on passwords waiting for them. One per node; any
+/// thread may use it. `actors/password/worker.hpp` makes it.
 class password_pool {
 public:
   /// A place in a worker's queue. Keep it until the answer is there; then it is free again.
@@ -46,7 +46,8 @@ public:
   /// `queue`: passwords under way to all workers together, at most.
   password_pool(std::vector<password_actor> workers, std::uint32_t queue);
 
-  /// A place at the worker with the shortest queue. Errors: `overloaded`, with a time to retry after.
+  /// A place at the worker with the shortest queue. Errors: `overloaded`, with a time to retry
+  /// after.
   result<place> take();
 
   const std::vector<password_actor>& workers() const noexcept { return workers_; }

@@ -14,9 +14,9 @@
 
 namespace troupe {
 
-/// The sessions whose access tokens must not be accepted any more although they have not expired yet.
-/// One per node: the guard adds, gateway threads read. An entry goes when every token of its session has
-/// expired by itself. Any thread may call anything.
+/// The sessions whose access tokens must not be accepted any more although they have not expired
+/// yet. One per node: the guard adds, gateway threads read. An entry goes when every token of its
+/// session has expired by itself. Any thread may call anything.
 class revocation_set {
 public:
   using clock = std::chrono::steady_clock;
@@ -24,8 +24,8 @@ public:
   /// `limit`: sessions; beyond it the oldest entry goes first.
   explicit revocation_set(std::size_t limit = 100'000);
 
-  /// Grows with every change that can turn a valid token invalid. Whoever remembers that a session was not
-  /// revoked at this generation need not look again until it changes.
+  /// Grows with every change that can turn a valid token invalid. Whoever remembers that a session
+  /// was not revoked at this generation need not look again until it changes.
   std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
 
   bool contains(const uuid& session_id) const;

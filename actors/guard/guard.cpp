@@ -38,7 +38,8 @@ prometheus::Counter& counter(metric_registry& metrics, const char* name, const c
 struct guard_probe {
   explicit guard_probe(metric_registry& m)
     : login_failures(counter(m, "troupe_login_failures_total", "Log-ins that failed", {})),
-      account_locks(lockouts(m, "account")), address_locks(lockouts(m, "address")),
+      account_locks(lockouts(m, "account")),
+      address_locks(lockouts(m, "address")),
       denied(counter(m, "troupe_logins_denied_total", "Log-ins refused by a lock-out", {})),
       revocations(prometheus::BuildGauge()
                     .Name("troupe_revoked_sessions")
@@ -47,7 +48,9 @@ struct guard_probe {
                     .Add({})),
       unshared(counter(m, "troupe_revocations_unshared_total",
                        "Revocations other nodes were never told of", {})),
-      cache_hits(cache(m, "hit")), cache_misses(cache(m, "miss")), cache_skips(cache(m, "skipped")),
+      cache_hits(cache(m, "hit")),
+      cache_misses(cache(m, "miss")),
+      cache_skips(cache(m, "skipped")),
       degraded(counter(m, "troupe_guard_degraded_total",
                        "Questions answered from this node's knowledge alone", {})) {}
 
@@ -124,8 +127,8 @@ private:
 login_verdict verdict(milliseconds left) {
   if (left <= milliseconds{0}) return {};
   return {.allowed = false,
-          .retry_after_s =
-            static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(left).count())};
+          .retry_after_s = static_cast<std::uint32_t>(
+            std::chrono::ceil<std::chrono::seconds>(left).count())};
 }
 
 struct guard_state {
@@ -133,12 +136,15 @@ struct guard_state {
   using continuation = std::move_only_function<void(redis_receipt&)>;
 
   guard_state(pointer self, guard_setup setup)
-    : self_(self), setup_(std::move(setup)), probe_(*setup_.metrics),
-      subjects_(setup_.auth.signing_key.value), book_(setup_.lockout_subjects) {
+    : self_(self),
+      setup_(std::move(setup)),
+      probe_(*setup_.metrics),
+      subjects_(setup_.auth.signing_key.value),
+      book_(setup_.lockout_subjects) {
     self_->delayed_send(self_, tick, caf::tick_atom_v);
   }
 
-  // -- log-ins --------------------------------------------------------------------------------------
+  // -- log-ins -----------------------------------------------------------------------------------
 
   caf::result<login_verdict> check(const check_login& question) {
     const auto account = subjects_.account(question.account);
@@ -178,7 +184,7 @@ struct guard_state {
           probe_.address_locks, "address");
   }
 
-  // -- revocations ------------------------------------------------------------------------------------
+  // -- revocations -------------------------------------------------------------------------------
 
   void revoke(const std::vector<uuid>& session_ids) {
     setup_.revocations->add(session_ids, time() + revocation_lifetime());
@@ -186,8 +192,8 @@ struct guard_state {
   }
 
   void hear(const revocations_heard& heard) {
-    setup_.revocations->add(heard.session_ids,
-                            time() + std::min(heard.lifetime, milliseconds{std::chrono::hours{25}}));
+    setup_.revocations->add(
+      heard.session_ids, time() + std::min(heard.lifetime, milliseconds{std::chrono::hours{25}}));
   }
 
   void feed_restored() {
@@ -195,7 +201,7 @@ struct guard_state {
     load();
   }
 
-  // -- rate limits ------------------------------------------------------------------------------------
+  // -- rate limits -------------------------------------------------------------------------------
 
   caf::result<usage_elsewhere> exchange(report_usage& report) {
     if (!redis_usable()) return usage_elsewhere{};
@@ -216,7 +222,7 @@ struct guard_state {
     return promise;
   }
 
-  // -- response cache -----------------------------------------------------------------------------------
+  // -- response cache ----------------------------------------------------------------------------
 
   caf::result<found_response> find(const find_response& question) {
     if (!redis_usable()) {
@@ -242,7 +248,7 @@ struct guard_state {
     ask(store_response{answer.op_id, std::move(bytes), response_lifetime}, [](redis_receipt&) {});
   }
 
-  // -- Redis and time -----------------------------------------------------------------------------------
+  // -- Redis and time ----------------------------------------------------------------------------
 
   void settle(redis_receipts& receipts) {
     for (auto& receipt : receipts.items) {
@@ -267,9 +273,8 @@ struct guard_state {
     }
     setup_.revocations->forget_expired(now);
     probe_.revocations.Set(static_cast<double>(setup_.revocations->size()));
-    std::erase_if(totals_, [now](const auto& item) {
-      return now - item.second.at > std::chrono::seconds{10};
-    });
+    std::erase_if(
+      totals_, [now](const auto& item) { return now - item.second.at > std::chrono::seconds{10}; });
     while (!unshared_.empty() && unshared_.front().second <= now) unshared_.pop_front();
     if (must_load_) load();
     if (!unshared_.empty() && redis_usable()) {
@@ -299,8 +304,8 @@ private:
     return setup_.redis && setup_.status->up() && pending_.size() < setup_.redis_requests;
   }
 
-  /// Call only when `redis_usable()`. `then` runs once, with an error at the latest a few ticks after the
-  /// time-out.
+  /// Call only when `redis_usable()`. `then` runs once, with an error at the latest a few ticks
+  /// after the time-out.
   void ask(redis_operation operation, continuation then) {
     const auto ticket = ++last_ticket_;
     pending_.emplace(ticket, pending{time() + 2 * setup_.redis_timeout, std::move(then)});
@@ -348,10 +353,9 @@ private:
         share_later(some);
         continue;
       }
-      ask(share_revocations{some, revocation_lifetime()},
-          [this, some](redis_receipt& receipt) {
-            if (receipt.why.code != errc::none) share_later(some);
-          });
+      ask(share_revocations{some, revocation_lifetime()}, [this, some](redis_receipt& receipt) {
+        if (receipt.why.code != errc::none) share_later(some);
+      });
     }
   }
 
@@ -390,8 +394,8 @@ private:
     for (std::size_t i = 0; i < std::min(buckets.size(), totals.size()); ++i) {
       const auto& [name, taken] = buckets[i];
       const auto found = totals_.find(name);
-      // Without a number to compare with, what others took before is unknown: it is forgiven. A total that
-      // is too small was started again by Redis.
+      // Without a number to compare with, what others took before is unknown: it is forgiven. A
+      // total that is too small was started again by Redis.
       if (found != totals_.end() && totals[i] > found->second.total + taken) {
         const auto more = totals[i] - found->second.total - taken;
         others.buckets.push_back(
@@ -415,9 +419,8 @@ private:
   bool loading_ = false;
 };
 
-guard_service::behavior_type
-guard_behavior(guard_service::stateful_pointer<std::unique_ptr<guard_state>> self,
-               guard_setup setup) {
+guard_service::behavior_type guard_behavior(
+  guard_service::stateful_pointer<std::unique_ptr<guard_state>> self, guard_setup setup) {
   self->state = std::make_unique<guard_state>(self, std::move(setup));
   return {
     [self](const check_login& question) { return self->state->check(question); },

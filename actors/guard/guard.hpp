@@ -29,10 +29,10 @@ struct guard_setup {
   byte_size response_limit = kibibytes(64);
 };
 
-/// Starts the node's guard (actors/api/guard.hpp). It runs on CAF's scheduler and never blocks. It shares what
-/// it knows through Redis; without Redis, or with one that does not answer in time, it answers from what
-/// this node knows. When it dies, callers' requests fail and the node must be restarted: it holds no state
-/// that a handler could break. It ends when it is told to exit.
+/// Starts the node's guard (actors/api/guard.hpp). It runs on CAF's scheduler and never blocks. It
+/// shares what it knows through Redis; without Redis, or with one that does not answer in time, it
+/// answers from what this node knows. When it dies, callers' requests fail and the node must be
+/// restarted: it holds no state that a handler could break. It ends when it is told to exit.
 guard_service spawn_guard(caf::actor_system& system, guard_setup setup);
 
 } // namespace troupe

@@ -27,8 +27,8 @@ milliseconds lockout_book::count_failure(const lock_rule& rule, time_point now) 
   }
   if (++it.failures >= rule.attempts) {
     if (it.locks_forgotten <= now) it.locks = 0;
-    const auto time =
-      std::min(rule.lock_time * (std::int64_t{1} << std::min(it.locks, 30u)), rule.longest);
+    const auto time = std::min(rule.lock_time * (std::int64_t{1} << std::min(it.locks, 30u)),
+                               rule.longest);
     ++it.locks;
     it.failures = 0;
     it.locked_until = std::max(it.locked_until, now + time);

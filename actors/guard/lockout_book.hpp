@@ -9,8 +9,9 @@
 
 namespace troupe {
 
-/// Failed log-ins and lock-outs as this node knows them; the same rules that Redis applies for all nodes.
-/// For the guard actor only. Holds at most `limit` subjects: the one untouched for longest makes room.
+/// Failed log-ins and lock-outs as this node knows them; the same rules that Redis applies for all
+/// nodes. For the guard actor only. Holds at most `limit` subjects: the one untouched for longest
+/// makes room.
 class lockout_book {
 public:
   using clock = std::chrono::steady_clock;

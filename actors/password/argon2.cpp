@@ -9,8 +9,8 @@ namespace troupe {
 result<std::string> argon2_hash(std::string_view password, const argon2_cost& cost) {
   if (sodium_init() < 0) return fail(errc::internal, "no random numbers");
   std::array<char, crypto_pwhash_argon2id_STRBYTES> encoded{};
-  if (crypto_pwhash_argon2id_str(encoded.data(), password.data(), password.size(),
-                                 cost.operations, cost.memory_bytes) != 0)
+  if (crypto_pwhash_argon2id_str(encoded.data(), password.data(), password.size(), cost.operations,
+                                 cost.memory_bytes) != 0)
     return fail(errc::overloaded, "not enough memory to hash a password");
   return std::string{encoded.data()};
 }

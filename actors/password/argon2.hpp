@@ -19,8 +19,8 @@ struct argon2_cost {
 /// Errors: `overloaded` without enough memory.
 result<std::string> argon2_hash(std::string_view password, const argon2_cost& cost);
 
-/// Whether the password has this encoded hash; false for text that is no hash. Takes as long as the hash
-/// says.
+/// Whether the password has this encoded hash; false for text that is no hash. Takes as long as the
+/// hash says.
 bool argon2_matches(std::string_view password, std::string_view encoded) noexcept;
 
 } // namespace troupe

@@ -52,9 +52,9 @@ struct worker_state {
   }
 };
 
-password_actor::behavior_type
-worker_behavior(password_actor::stateful_pointer<worker_state> self, argon2_cost cost,
-                std::shared_ptr<password_probe> probe) {
+password_actor::behavior_type worker_behavior(password_actor::stateful_pointer<worker_state> self,
+                                              argon2_cost cost,
+                                              std::shared_ptr<password_probe> probe) {
   self->state.cost = cost;
   self->state.probe = std::move(probe);
   self->state.start();

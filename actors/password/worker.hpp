@@ -23,8 +23,8 @@ private:
 };
 
 /// Starts one worker on a thread of its own. Argon2id takes tens of milliseconds of a core and
-/// `password_memory` bytes, which it gives back after each password. Errors: `overloaded` when there is not
-/// that much memory.
+/// `password_memory` bytes, which it gives back after each password. Errors: `overloaded` when
+/// there is not that much memory.
 password_actor spawn_password_worker(caf::actor_system& system, const auth_settings& settings,
                                      std::shared_ptr<password_probe> probe);
 

@@ -64,7 +64,8 @@ jwt_ptr open(const std::string& token, const std::string& key) {
 // -- access tokens --------------------------------------------------------------------------------
 
 token_authority::token_authority(const auth_settings& settings)
-  : key_(settings.signing_key.value), previous_key_(settings.previous_signing_key.value),
+  : key_(settings.signing_key.value),
+    previous_key_(settings.previous_signing_key.value),
     issuer_(settings.issuer),
     lifetime_(std::chrono::ceil<seconds>(settings.access_token_lifetime)) {}
 
@@ -125,16 +126,20 @@ result<verified_token> token_authority::check(std::string_view text, timestamp n
 
 token_verifier::token_verifier(const token_authority& authority, const revocation_set& revocations,
                                std::size_t cache_entries, timestamp (*wall_clock)())
-  : authority_(authority), revocations_(revocations),
-    half_(std::max<std::size_t>(cache_entries / 2, 1)), wall_clock_(wall_clock) {}
+  : authority_(authority),
+    revocations_(revocations),
+    half_(std::max<std::size_t>(cache_entries / 2, 1)),
+    wall_clock_(wall_clock) {}
 
 std::size_t token_verifier::token_hash::operator()(std::string_view token) const noexcept {
-  // The end of the signature is as good as random, and nobody without the key can choose it for a token
-  // that gets into the cache.
-  return std::hash<std::string_view>{}(token.substr(token.size() - std::min<std::size_t>(token.size(), 24)));
+  // The end of the signature is as good as random, and nobody without the key can choose it for a
+  // token that gets into the cache.
+  return std::hash<std::string_view>{}(
+    token.substr(token.size() - std::min<std::size_t>(token.size(), 24)));
 }
 
-bool token_verifier::token_equal::operator()(std::string_view a, std::string_view b) const noexcept {
+bool token_verifier::token_equal::operator()(std::string_view a,
+                                             std::string_view b) const noexcept {
   if (a.size() != b.size() || a.size() < signature_size) return false;
   const auto start = a.size() - signature_size;
   // Whoever does not have the signature learns nothing of it from how long this takes.
@@ -212,7 +217,9 @@ std::string encode(const refresh_token& token) {
 }
 
 std::optional<refresh_token> parse_refresh_token(std::string_view text) noexcept {
-  if (text.size() != refresh_text_size) return std::nullopt;
+  // libsodium's decoder takes bytes of 0x80 and above for letters.
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  if (text.size() != refresh_text_size || !std::ranges::all_of(text, is_ascii)) return std::nullopt;
   refresh_bytes bytes;
   std::size_t size = 0;
   const char* end = nullptr;

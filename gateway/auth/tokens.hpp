@@ -15,8 +15,8 @@
 #include "gateway/auth/principal.hpp"
 #include "persistence/records.hpp"
 
-// Access tokens are JWTs that every node can check by itself; refresh tokens are random and known to the
-// account's shard only, hashed. docs/adr/0010 and 0011 say why.
+// Access tokens are JWTs that every node can check by itself; refresh tokens are random and known
+// to the account's shard only, hashed. docs/adr/0010 and 0011 say why.
 
 namespace troupe {
 struct auth_settings;
@@ -42,8 +42,8 @@ public:
   /// A new token for `who`, valid from `now` for `lifetime()`. Errors: `internal`.
   result<std::string> issue(const principal& who, timestamp now) const;
 
-  /// Checks signature, issuer, times and the shape of every claim; about 10 us, and any bytes will do.
-  /// Errors: `invalid_token`, with a detail that a client may see.
+  /// Checks signature, issuer, times and the shape of every claim; about 10 us, and any bytes will
+  /// do. Errors: `invalid_token`, with a detail that a client may see.
   result<verified_token> check(std::string_view token, timestamp now) const;
 
   std::chrono::seconds lifetime() const noexcept { return lifetime_; }
@@ -112,8 +112,8 @@ struct refresh_token {
   bool operator==(const refresh_token&) const = default;
 };
 
-/// What the client gets: base64url without padding over `{kind, account id, session id, secret}`, 87
-/// characters.
+/// What the client gets: base64url without padding over `{kind, account id, session id, secret}`,
+/// 87 characters.
 std::string encode(const refresh_token& token);
 
 /// Nothing for any other text.
@@ -131,8 +131,8 @@ public:
   /// With a secret nobody can guess.
   refresh_token make(const account_ref& account, const uuid& session_id) const noexcept;
 
-  /// For a request with an Idempotency-Key: the secret is a keyed hash of the operation, so that its
-  /// replay gives the same token although only its hash was stored.
+  /// For a request with an Idempotency-Key: the secret is a keyed hash of the operation, so that
+  /// its replay gives the same token although only its hash was stored.
   refresh_token derive(const account_ref& account, const uuid& session_id,
                        const uuid& op_id) const noexcept;
 

@@ -12,7 +12,7 @@ namespace troupe::gateway {
 
 namespace {
 
-constexpr std::size_t ways = 8;         ///< buckets among which a key has its place
+constexpr std::size_t ways = 8; ///< buckets among which a key has its place
 constexpr std::size_t stripe_limit = 64;
 constexpr std::int64_t second_ns = 1'000'000'000;
 
@@ -71,8 +71,8 @@ std::optional<limit_key> parse_limit_key(std::string_view text) noexcept {
   return key;
 }
 
-/// A bucket is one number: when it will be full, were nothing more taken. It has `now + burst - full_at` over
-/// the interval tokens in it; one that is full has a time in the past.
+/// A bucket is one number: when it will be full, were nothing more taken. It has `now + burst -
+/// full_at` over the interval tokens in it; one that is full has a time in the past.
 struct rate_limiter::bucket {
   limit_key key;
   bool used = false;
@@ -159,8 +159,7 @@ rate_limiter::bucket* rate_limiter::find(stripe& where, std::uint64_t hash,
 }
 
 rate_limiter::bucket& rate_limiter::find_or_make(stripe& where, std::uint64_t hash,
-                                                 const limit_key& key,
-                                                 std::int64_t now) noexcept {
+                                                 const limit_key& key, std::int64_t now) noexcept {
   if (auto* found = find(where, hash, key)) return *found;
   auto* set = &where.buckets[hash / stripe_count_ % sets_per_stripe_ * ways];
   auto* victim = set;
@@ -191,8 +190,8 @@ limit_decision rate_limiter::take(const limit_key& key, clock::time_point time) 
       ++entry.taken;
     }
   }
-  decision.remaining =
-    static_cast<std::uint32_t>(std::max<std::int64_t>(it.burst_ns - missing, 0) / it.interval_ns);
+  decision.remaining = static_cast<std::uint32_t>(std::max<std::int64_t>(it.burst_ns - missing, 0) /
+                                                  it.interval_ns);
   decision.reset_s = seconds_up(missing);
   if (wait > 0) {
     decision.allowed = false;
@@ -203,8 +202,8 @@ limit_decision rate_limiter::take(const limit_key& key, clock::time_point time) 
 }
 
 std::string rate_limiter::limit_field(const limit_decision& decision) {
-  return '"' + std::string{name_of(decision.kind)} +
-         "\";r=" + std::to_string(decision.remaining) + ";t=" + std::to_string(decision.reset_s);
+  return '"' + std::string{name_of(decision.kind)} + "\";r=" + std::to_string(decision.remaining) +
+         ";t=" + std::to_string(decision.reset_s);
 }
 
 report_usage rate_limiter::collect_usage(std::size_t at_most) {
@@ -240,8 +239,8 @@ void rate_limiter::apply(const usage_elsewhere& usage, clock::time_point time) {
     if (entry == nullptr) continue;
     // Empty at most: requests that other nodes should not have let through are not paid for here.
     entry->full_at = std::min(std::max(entry->full_at, now) +
-                                 static_cast<std::int64_t>(taken) * it.interval_ns,
-                               now + it.burst_ns);
+                                static_cast<std::int64_t>(taken) * it.interval_ns,
+                              now + it.burst_ns);
   }
 }
 

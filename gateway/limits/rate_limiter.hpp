@@ -24,7 +24,8 @@ namespace troupe::gateway {
 /// Whose requests are counted together.
 enum class limit_kind : std::uint8_t { principal = 0, address = 1 };
 
-/// One bucket's key: an account, or an address (IPv6 ones by their /64, as one client has all of it).
+/// One bucket's key: an account, or an address (IPv6 ones by their /64, as one client has all of
+/// it).
 struct limit_key {
   limit_kind kind = limit_kind::principal;
   std::array<std::uint8_t, 16> bytes{};
@@ -49,9 +50,10 @@ struct limit_decision {
   std::uint32_t retry_after_s = 0; ///< seconds until one more request is allowed; 0 when allowed
 };
 
-/// Token buckets per principal and per address. One per node, used by all gateway threads: a table of
-/// fixed size in stripes, each with its lock; no allocation and about 50 ns per request. When its part of
-/// the table is full, the bucket that has the most tokens left makes room, which loses the least.
+/// Token buckets per principal and per address. One per node, used by all gateway threads: a table
+/// of fixed size in stripes, each with its lock; no allocation and about 50 ns per request. When
+/// its part of the table is full, the bucket that has the most tokens left makes room, which loses
+/// the least.
 class rate_limiter {
 public:
   using clock = std::chrono::steady_clock;
@@ -67,17 +69,20 @@ public:
   /// False: requests of this kind are not limited; `take` allows them all.
   bool limits(limit_kind kind) const noexcept { return policy(kind).interval_ns > 0; }
 
-  /// Takes one token. `now` comes from a monotonic clock and may lag a little behind other threads'.
+  /// Takes one token. `now` comes from a monotonic clock and may lag a little behind other
+  /// threads'.
   limit_decision take(const limit_key& key, clock::time_point now) noexcept;
 
-  /// The field `RateLimit-Policy` for a kind, such as `"principal";q=200;w=2`; empty when it is off.
+  /// The field `RateLimit-Policy` for a kind, such as `"principal";q=200;w=2`; empty when it is
+  /// off.
   std::string_view policy_field(limit_kind kind) const noexcept { return policy(kind).field; }
 
   /// The field `RateLimit`, such as `"principal";r=199;t=1`.
   static std::string limit_field(const limit_decision& decision);
 
-  /// Call once a second: the buckets that were used the most since the last call, for the guard. Only those that
-  /// took at least a tenth of what their rate allows in a second; at most `at_most`.
+  /// Call once a second: the buckets that were used the most since the last call, for the guard.
+  /// Only those that took at least a tenth of what their rate allows in a second; at most
+  /// `at_most`.
   report_usage collect_usage(std::size_t at_most = 256);
 
   /// What other nodes took from the same buckets meanwhile, as the guard answered.

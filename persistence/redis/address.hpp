@@ -10,7 +10,7 @@ namespace troupe {
 
 /// Where a Redis is and how to introduce oneself.
 struct redis_address {
-  std::string host;        ///< empty when `socket_path` is set
+  std::string host; ///< empty when `socket_path` is set
   std::uint16_t port = 6379;
   std::string socket_path; ///< a unix socket
   std::string user;        ///< empty: the default user
@@ -22,8 +22,8 @@ struct redis_address {
 };
 
 /// Reads `redis://[[user]:password@]host[:port][/database]`, `rediss://` for TLS, and
-/// `unix://[[user]:password@]/path[?db=N]`; user and password percent-encoded, IPv6 hosts in brackets.
-/// Errors: `invalid_field`; the detail never holds the URL.
+/// `unix://[[user]:password@]/path[?db=N]`; user and password percent-encoded, IPv6 hosts in
+/// brackets. Errors: `invalid_field`; the detail never holds the URL.
 result<redis_address> parse_redis_url(std::string_view url);
 
 /// For logs: the address without its secrets.

@@ -12,8 +12,9 @@
 #include "persistence/redis/connection.hpp"
 #include "persistence/redis_port.hpp"
 
-// How each operation of the port is said to Redis, and how its replies are read. Pure. Scripts keep each
-// operation atomic; all keys of one script carry the same hash tag, so that Redis Cluster takes them too.
+// How each operation of the port is said to Redis, and how its replies are read. Pure. Scripts keep
+// each operation atomic; all keys of one script carry the same hash tag, so that Redis Cluster
+// takes them too.
 
 namespace troupe::redis_codec {
 
@@ -26,7 +27,8 @@ std::string_view source_of(script which) noexcept;
 /// The digests that Redis gave for the loaded scripts, in the order of `script`.
 using script_digests = std::array<std::string, script_count>;
 
-/// Where revocations are published: one channel per database of a Redis, as channels know no databases.
+/// Where revocations are published: one channel per database of a Redis, as channels know no
+/// databases.
 std::string revocation_channel(std::uint32_t database);
 
 /// The commands of an operation; none for one upon nothing.
@@ -34,8 +36,8 @@ std::vector<redis_connection::command> encode(const redis_operation& operation,
                                               const script_digests& scripts,
                                               std::uint32_t database);
 
-/// Reads the replies to the commands of `encode`. Errors: `storage_unavailable` when Redis refused one
-/// or answered in another shape.
+/// Reads the replies to the commands of `encode`. Errors: `storage_unavailable` when Redis refused
+/// one or answered in another shape.
 result<redis_answer> decode(const redis_operation& operation, std::span<const redis_reply> replies);
 
 /// Whether Redis does not know a script (any more), so that they must be loaded again.

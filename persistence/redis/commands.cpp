@@ -11,9 +11,8 @@
 namespace troupe {
 
 std::chrono::milliseconds redis_pause(const redis_setup& setup, std::uint32_t failures) {
-  const auto full =
-    std::min(setup.shortest_pause * (std::int64_t{1} << std::min(failures, 20u)),
-             setup.longest_pause);
+  const auto full = std::min(setup.shortest_pause * (std::int64_t{1} << std::min(failures, 20u)),
+                             setup.longest_pause);
   thread_local std::minstd_rand random{std::random_device{}()};
   return full / 2 + std::chrono::milliseconds{
                       std::uniform_int_distribution<std::int64_t>{0, full.count() / 2}(random)};
@@ -24,7 +23,8 @@ namespace {
 constexpr std::string_view component = "redis";
 constexpr std::chrono::seconds idle_check{1};
 
-// What the actor tells itself: send the batch, connect, look whether an idle connection still stands.
+// What the actor tells itself: send the batch, connect, look whether an idle connection still
+// stands.
 using commands_actor =
   redis_actor::extend<caf::result<void>(caf::flush_atom), caf::result<void>(caf::connect_atom),
                       caf::result<void>(caf::tick_atom)>;
@@ -38,8 +38,8 @@ struct commands_state {
   }
 
   void start() {
-    // This thread writes to sockets whose other end may be gone, and hiredis does not ask for the error
-    // instead of the signal.
+    // This thread writes to sockets whose other end may be gone, and hiredis does not ask for the
+    // error instead of the signal.
     sigset_t pipe;
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
@@ -53,7 +53,8 @@ struct commands_state {
       refuse(request);
       return;
     }
-    // The flush stands behind everything that is in the mailbox now, which so gets into the same batch.
+    // The flush stands behind everything that is in the mailbox now, which so gets into the same
+    // batch.
     if (batch_.empty()) self_->send(self_, caf::flush_atom_v);
     batch_.push_back(std::move(request));
   }
@@ -70,8 +71,7 @@ struct commands_state {
     std::vector<std::size_t> commands_of;
     std::size_t commands = 0;
     for (const auto& request : batch) {
-      const auto words =
-        redis_codec::encode(request.operation, scripts_, setup_.address.database);
+      const auto words = redis_codec::encode(request.operation, scripts_, setup_.address.database);
       for (const auto& command : words) connection_->append(command);
       commands_of.push_back(words.size());
       commands += words.size();
@@ -106,8 +106,7 @@ struct commands_state {
 
   void connect() {
     if (connection_) return;
-    auto made =
-      redis_connection::open(setup_.address, setup_.connect_timeout, setup_.timeout);
+    auto made = redis_connection::open(setup_.address, setup_.connect_timeout, setup_.timeout);
     if (made) {
       connection_ = std::move(*made);
       if (!load_scripts()) return; // which has asked for the next attempt
@@ -146,8 +145,9 @@ private:
         // A Redis that refuses scripts is of no use; hammering it is neither.
         connection_.reset();
         down();
-        log::warn(component, "scripts_refused",
-                  {{"why", reply ? std::string_view{"not loaded"} : std::string_view{reply.error()}}});
+        log::warn(
+          component, "scripts_refused",
+          {{"why", reply ? std::string_view{"not loaded"} : std::string_view{reply.error()}}});
         self_->delayed_send(self_, redis_pause(setup_, failures_++), caf::connect_atom_v);
         return false;
       }
@@ -200,9 +200,8 @@ private:
   bool used_ = false;          ///< since the last look at an idle connection
 };
 
-commands_actor::behavior_type
-commands_behavior(commands_actor::stateful_pointer<std::unique_ptr<commands_state>> self,
-                  redis_setup setup) {
+commands_actor::behavior_type commands_behavior(
+  commands_actor::stateful_pointer<std::unique_ptr<commands_state>> self, redis_setup setup) {
   self->state = std::make_unique<commands_state>(self, std::move(setup));
   self->state->start();
   return {

@@ -42,9 +42,9 @@ std::string redis_connection::why() const {
   return context_->errstr;
 }
 
-std::expected<redis_connection, std::string>
-redis_connection::open(const redis_address& address, std::chrono::milliseconds connect_timeout,
-                       std::chrono::milliseconds command_timeout) {
+std::expected<redis_connection, std::string> redis_connection::open(
+  const redis_address& address, std::chrono::milliseconds connect_timeout,
+  std::chrono::milliseconds command_timeout) {
   const auto patience = to_timeval(connect_timeout);
   redisOptions options{};
   if (address.socket_path.empty()) {
@@ -87,7 +87,8 @@ std::expected<void, std::string> redis_connection::speak_tls(const redis_address
     SSL_free(ssl);
     return std::unexpected("no host to check the certificate for");
   }
-  if (redisInitiateSSL(context_.get(), ssl) != REDIS_OK) { // owns the session from here, even failing
+  if (redisInitiateSSL(context_.get(), ssl) != REDIS_OK) { // owns the session from here, even
+                                                           // failing
     ERR_clear_error();
     return std::unexpected("TLS: " + why());
   }
@@ -102,8 +103,10 @@ std::expected<void, std::string> redis_connection::introduce(const redis_address
     ++replies;
   };
   if (!address.password.empty()) {
-    if (address.user.empty()) ask({"AUTH", address.password});
-    else ask({"AUTH", address.user, address.password});
+    if (address.user.empty())
+      ask({"AUTH", address.password});
+    else
+      ask({"AUTH", address.user, address.password});
   }
   ask({"SELECT", std::to_string(address.database)}); // also proves that a Redis answers
   const auto deadline = clock::now() + timeout;
@@ -148,15 +151,14 @@ std::expected<redis_reply, std::string> redis_connection::read(clock::time_point
   return redis_reply{static_cast<redisReply*>(reply)};
 }
 
-std::expected<std::optional<redis_reply>, std::string>
-redis_connection::wait(std::chrono::milliseconds patience) {
+std::expected<std::optional<redis_reply>, std::string> redis_connection::wait(
+  std::chrono::milliseconds patience) {
   void* reply = nullptr;
   if (redisGetReplyFromReader(context_.get(), &reply) != REDIS_OK) return std::unexpected(why());
   if (reply == nullptr) {
     pollfd readable{.fd = context_->fd, .events = POLLIN, .revents = 0};
     const int ready = ::poll(&readable, 1, static_cast<int>(patience.count()));
-    if (ready < 0 && errno != EINTR)
-      return std::unexpected(std::generic_category().message(errno));
+    if (ready < 0 && errno != EINTR) return std::unexpected(std::generic_category().message(errno));
     if (ready <= 0) return std::nullopt;
     if (redisBufferRead(context_.get()) != REDIS_OK) return std::unexpected(why());
     if (redisGetReplyFromReader(context_.get(), &reply) != REDIS_OK) return std::unexpected(why());

@@ -20,8 +20,8 @@ struct redis_reply_deleter {
 };
 using redis_reply = std::unique_ptr<redisReply, redis_reply_deleter>;
 
-/// One blocking connection to Redis, for the thread of the actor that owns it. After any error it is of no
-/// more use: what was sent may have been done or not. Errors are for logs only.
+/// One blocking connection to Redis, for the thread of the actor that owns it. After any error it
+/// is of no more use: what was sent may have been done or not. Errors are for logs only.
 class redis_connection {
 public:
   using clock = std::chrono::steady_clock;
@@ -29,9 +29,9 @@ public:
 
   /// Connects, speaks TLS, introduces itself and selects the database; takes up to three times
   /// `connect_timeout`, besides the resolver's time. Later reads and writes wait `command_timeout`.
-  static std::expected<redis_connection, std::string>
-  open(const redis_address& address, std::chrono::milliseconds connect_timeout,
-       std::chrono::milliseconds command_timeout);
+  static std::expected<redis_connection, std::string> open(
+    const redis_address& address, std::chrono::milliseconds connect_timeout,
+    std::chrono::milliseconds command_timeout);
 
   /// Queues a command; nothing is sent before the next `read` or `send`.
   void append(const command& words);

@@ -18,7 +18,9 @@ struct feed_state {
   using clock = redis_connection::clock;
 
   feed_state(caf::event_based_actor* self, redis_setup setup, revocation_listener listener)
-    : self_(self), setup_(std::move(setup)), listener_(std::move(listener)),
+    : self_(self),
+      setup_(std::move(setup)),
+      listener_(std::move(listener)),
       channel_(redis_codec::revocation_channel(setup_.address.database)) {}
   ~feed_state() { down(); }
 
