@@ -1,0 +1,139 @@
+"""The same two routes as Troupe's, written the way FastAPI's and SQLAlchemy's manuals teach it.
+
+Run by bench.py: uvicorn with uvloop and httptools, one process per core. The tables live in a schema of
+their own on the server that Troupe writes to, and every commit is durable.
+"""
+
+import datetime
+import os
+import uuid
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import jwt
+from fastapi import Depends, FastAPI, HTTPException, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+from sqlalchemy import BigInteger, ForeignKey, func, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+SIGNING_KEY = os.environ["PEER_SIGNING_KEY"]
+
+# asyncpg prepares statements and keeps them per connection
+engine = create_async_engine(os.environ["PEER_DATABASE_URL"], pool_size=int(os.environ.get("PEER_POOL_SIZE", "20")))
+new_session = async_sessionmaker(engine, expire_on_commit=False)
+bearer = HTTPBearer(auto_error=False)
+app = FastAPI(title="Players")
+
+
+class Base(DeclarativeBase):
+    """All tables are in the schema peer."""
+
+    __table_args__ = {"schema": "peer"}
+
+
+class Player(Base):
+    """A player."""
+
+    __tablename__ = "player"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now())
+    version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
+
+
+class Game(Base):
+    """A game and the number of its players."""
+
+    __tablename__ = "game"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    players_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+
+class PlayerGame(Base):
+    """A game in a player's library."""
+
+    __tablename__ = "player_game"
+
+    player_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("peer.player.id"), primary_key=True)
+    game_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("peer.game.id"), primary_key=True, index=True)
+    registered_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now())
+
+
+class Profile(BaseModel):
+    """What GET /v1/players/me answers."""
+
+    id: uuid.UUID
+    name: str
+    created_at: datetime.datetime
+
+
+class Registration(BaseModel):
+    """What PUT /v1/players/me/games/{game_id} answers."""
+
+    game_id: uuid.UUID
+    player_id: uuid.UUID
+
+
+async def create_tables() -> None:
+    """Makes the schema anew; bench.py fills it."""
+    async with engine.begin() as connection:
+        await connection.execute(text("drop schema if exists peer cascade"))
+        await connection.execute(text("create schema peer"))
+        await connection.run_sync(Base.metadata.create_all)
+    await engine.dispose()
+
+
+async def session() -> AsyncIterator[AsyncSession]:
+    """One session, and so at most one transaction, per request."""
+    async with new_session() as opened:
+        yield opened
+
+
+async def current_player_id(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> uuid.UUID:
+    """Checks the token's signature and its times."""
+    if credentials is None:
+        raise HTTPException(401, "a bearer token is needed")
+    try:
+        claims = jwt.decode(credentials.credentials, SIGNING_KEY, algorithms=["HS256"], options={"verify_aud": False})
+        return uuid.UUID(claims["sub"])
+    except (jwt.InvalidTokenError, KeyError, ValueError):
+        raise HTTPException(401, "the token is not valid") from None
+
+
+Session = Annotated[AsyncSession, Depends(session)]
+PlayerId = Annotated[uuid.UUID, Depends(current_player_id)]
+
+
+@app.get("/v1/players/me")
+async def read_me(player_id: PlayerId, db: Session) -> Profile:
+    """The player of the token."""
+    player = await db.get(Player, player_id)
+    if player is None:
+        raise HTTPException(404, "no such player")
+    return Profile(id=player.id, name=player.name, created_at=player.created_at)
+
+
+@app.put("/v1/players/me/games/{game_id}")
+async def register_game(game_id: uuid.UUID, player_id: PlayerId, db: Session, response: Response) -> Registration:
+    """Puts a game into the player's library: 201 the first time, 200 after, so that a retry does no harm."""
+    async with db.begin():
+        if await db.get(Game, game_id) is None:
+            raise HTTPException(404, "no such game")
+        added = await db.execute(
+            insert(PlayerGame)
+            .values(player_id=player_id, game_id=game_id)
+            .on_conflict_do_nothing()
+            .returning(PlayerGame.game_id)
+        )
+        if added.scalar_one_or_none() is not None:
+            await db.execute(update(Game).where(Game.id == game_id).values(players_count=Game.players_count + 1))
+            response.status_code = 201
+    return Registration(game_id=game_id, player_id=player_id)
