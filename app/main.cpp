@@ -52,6 +52,7 @@ int run(int argc, char** argv) {
   root.option_defaults()->always_capture_default(false);
   troupe::command_line line{root};
   troupe::add_migrate_command(root, line);
+  troupe::add_generate_command(root, line);
   troupe::add_config_command(root, line);
   troupe::add_healthcheck_command(root, line);
   troupe::add_version_command(root, line);

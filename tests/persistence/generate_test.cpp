@@ -9,12 +9,36 @@
 #include <unistd.h>
 
 #include "app/generate_world.hpp"
-#include "tests/support/fresh_databases.hpp"
+#include "tests/persistence/postgres/test_database.hpp"
 
 namespace {
 
 using namespace troupe;
-using troupe::test::fresh_databases;
+using troupe::test::test_database;
+
+/// Two migrated databases, one on each of the test servers.
+class fresh_databases {
+public:
+  fresh_databases() {
+    const auto done = migrate_up(addresses_, test::test_shard_counts());
+    REQUIRE_MESSAGE(done, done.error().detail);
+  }
+
+  const std::vector<database_address>& addresses() const noexcept { return addresses_; }
+
+  pqxx::connection open(std::size_t which) const { return databases_[which].connect(); }
+
+  /// The one value of a query, as text.
+  std::string ask(std::size_t which, const std::string& sql) const {
+    return databases_[which].query(sql).one_field().as<std::string>();
+  }
+
+private:
+  test_database databases_[2]{
+    test_database{test_database::content::empty, test_database::server::a},
+    test_database{test_database::content::empty, test_database::server::b}};
+  std::vector<database_address> addresses_{databases_[0].address("a"), databases_[1].address("b")};
+};
 
 /// A folder for the files, removed at the end.
 struct scratch_folder {
@@ -68,7 +92,7 @@ std::string text_of(const std::filesystem::path& path) {
 TEST_CASE("the same seed makes the same world, another seed another one") {
   scratch_folder out;
   fresh_databases first, again, other;
-    const auto report = generate(first.addresses(), small(out));
+  const auto report = generate(first.addresses(), small(out));
   REQUIRE(report);
   const auto players_file = text_of(report->players_file);
   const auto users_file = text_of(report->users_file);
@@ -183,7 +207,7 @@ TEST_CASE("nothing is generated while a server runs on one of the databases") {
   scratch_folder out;
   fresh_databases db;
   const std::string incarnation = "01890000-0000-7000-8000-000000000001";
-  auto server = pqxx::connection{db.addresses()[1].dsn + "?application_name=" + incarnation};
+  auto server = pqxx::connection{db.addresses()[1].dsn + " application_name=" + incarnation};
   pqxx::nontransaction{server}.exec(
     "update troupe.shard_fence set owner = '" + incarnation
     + "', epoch = 1 where shard_id = (select min(shard_id) from"
@@ -222,7 +246,7 @@ TEST_CASE("a run that fails leaves nothing behind") {
 TEST_CASE("what an interrupted run has committed is removed by the next one") {
   scratch_folder out;
   fresh_databases db, whole;
-    REQUIRE(generate(whole.addresses(), small(out)));
+  REQUIRE(generate(whole.addresses(), small(out)));
   REQUIRE(generate(db.addresses(), small(out, 5)));
   // as if the process had died after the first commit: the control database has nothing but the
   // mark
