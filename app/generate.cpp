@@ -71,12 +71,12 @@ homes read_homes(bulk_connection& control, std::span<const database_address> dat
                     " order by h.family, h.shard_id")) {
     const auto fam = parse_family(row[0]);
     if (!fam)
-      throw problem(
-        errc::internal, "the databases know a family that this program does not: " + row[0]);
+      throw problem(errc::internal,
+                    "the databases know a family that this program does not: " + row[0]);
     const auto where = std::ranges::find(databases, row[1], &database_address::name);
     if (where == databases.end())
-      throw problem(
-        errc::internal, "shards live in database \"" + row[1] + "\", which is not configured");
+      throw problem(errc::internal,
+                    "shards live in database \"" + row[1] + "\", which is not configured");
     found[static_cast<std::size_t>(*fam)].database_of.push_back(
       static_cast<std::size_t>(where - databases.begin()));
   }
@@ -96,8 +96,7 @@ public:
       shard[n] = static_cast<std::uint16_t>(shard_of_number(n));
       ++starts_[shard[n] + 1u];
     }
-    for (std::size_t s = 0; s < shards; ++s)
-      starts_[s + 1] += starts_[s];
+    for (std::size_t s = 0; s < shards; ++s) starts_[s + 1] += starts_[s];
     auto next = starts_;
     for (std::uint64_t n = 0; n < count; ++n)
       numbers_[next[shard[n]]++] = static_cast<std::uint32_t>(n);
@@ -114,17 +113,15 @@ private:
 
 struct layout {
   explicit layout(const world& w, const homes& h)
-    : players(
-        w.players(), h[player].count(),
-        [&](std::uint64_t n) { return shard_of(w.player_id(n), h[player].count()); }),
+    : players(w.players(), h[player].count(),
+              [&](std::uint64_t n) { return shard_of(w.player_id(n), h[player].count()); }),
       names(w.players() + w.staff().size(), h[directory].count(), [&](std::uint64_t n) {
         return shard_of(std::string_view{name_key(w, n)}, h[directory].count());
       }) {}
 
   /// Numbers below the count of players are players, the others staff.
   static std::string name_key(const world& w, std::uint64_t n) {
-    if (n >= w.players())
-      return fold_name(w.staff()[n - w.players()].username);
+    if (n >= w.players()) return fold_name(w.staff()[n - w.players()].username);
     std::string name;
     w.append_name(n, name);
     return fold_name(name);
@@ -142,13 +139,12 @@ struct layout {
 // --------------------------------------------------------------------
 
 void refuse_running_server(bulk_connection& db) {
-  const auto found =
-    db.ask("select count(*) from pg_stat_activity where pid <> pg_backend_pid()"
-           " and application_name in (select owner::text from troupe.shard_fence)");
+  const auto found = db.ask(
+    "select count(*) from pg_stat_activity where pid <> pg_backend_pid()"
+    " and application_name in (select owner::text from troupe.shard_fence)");
   if (found != "0")
-    throw problem(
-      errc::shard_unavailable,
-      "a server is running on database " + db.name() + "; stop it before data is generated");
+    throw problem(errc::shard_unavailable, "a server is running on database " + db.name() +
+                                             "; stop it before data is generated");
 }
 
 void refuse_data(bulk_connection& db) {
@@ -158,10 +154,8 @@ void refuse_data(bulk_connection& db) {
     sql += ", case when exists (select from troupe." + name + ") then '" + name + "' end";
   }
   if (const auto full = db.ask(sql + ")"); !full.empty())
-    throw problem(
-      errc::precondition_failed,
-      "database " + db.name() + " holds data already (" + full
-        + "); generate fills an empty cluster only");
+    throw problem(errc::precondition_failed, "database " + db.name() + " holds data already (" +
+                                               full + "); generate fills an empty cluster only");
 }
 
 void truncate_all(bulk_connection& db) {
@@ -175,28 +169,25 @@ void truncate_all(bulk_connection& db) {
 /// shard since: then the data is no longer only that run's.
 void remove_traces(std::vector<bulk_connection>& databases) {
   auto& control = databases.front();
-  if (control.ask("select to_regclass('troupe.generation') is not null") == "f")
-    return;
+  if (control.ask("select to_regclass('troupe.generation') is not null") == "f") return;
   const auto runs = control.rows("select run from troupe.generation");
   for (const auto& run : runs)
     for (auto& db : databases) {
       db.run("begin");
       // Waits for what that run's connection may still be doing.
       db.run("lock table troupe.shard_fence in exclusive mode");
-      const auto counts = db.rows(
-                              "select count(*) filter (where owner = '" + run[0]
-                              + "'), count(*) from troupe.shard_fence")
+      const auto counts = db.rows("select count(*) filter (where owner = '" + run[0] +
+                                  "'), count(*) from troupe.shard_fence")
                             .at(0);
       if (counts[0] == "0") { // nothing was committed here, or the tables are a server's by now
         db.run("rollback");
         continue;
       }
       if (counts[0] != counts[1])
-        throw problem(
-          errc::precondition_failed,
-          "database " + db.name()
-            + " holds a part of an interrupted run, and a server has run on it "
-              "since; make the databases anew");
+        throw problem(errc::precondition_failed,
+                      "database " + db.name() +
+                        " holds a part of an interrupted run, and a server has run on it "
+                        "since; make the databases anew");
       truncate_all(db);
       db.run("update troupe.shard_fence set epoch = epoch + 1, owner = null, changed_at = now()");
       db.run("commit");
@@ -227,9 +218,8 @@ public:
     db_.run("begin");
     // Waits for a writer's transaction under way; from here on no other owner can write. An owner
     // that comes later waits for our commit, and takes the next epoch.
-    db_.run(
-      "update troupe.shard_fence set epoch = epoch + 1, owner = '" + to_string(task_.run)
-      + "', changed_at = now()");
+    db_.run("update troupe.shard_fence set epoch = epoch + 1, owner = '" + to_string(task_.run) +
+            "', changed_at = now()");
     refuse_running_server(db_);
     refuse_data(db_);
     truncate_all(db_);
@@ -237,12 +227,9 @@ public:
     copy_players();
     copy_libraries();
     copy_names();
-    if (home_is_here(layout::catalog, 0))
-      copy_catalogue();
-    for (const auto& definition : indexes)
-      db_.run(definition);
-    for (auto table : data_tables)
-      db_.run("analyze troupe." + std::string{table});
+    if (home_is_here(layout::catalog, 0)) copy_catalogue();
+    for (const auto& definition : indexes) db_.run(definition);
+    for (auto table : data_tables) db_.run("analyze troupe." + std::string{table});
   }
 
 private:
@@ -257,16 +244,14 @@ private:
   /// Calls `action(shard)` for the family's shards that live here.
   void for_shards(std::size_t fam, const auto& action) {
     for (std::uint32_t shard = 0; shard < task_.where[fam].count(); ++shard)
-      if (home_is_here(fam, shard))
-        action(static_cast<std::int32_t>(shard));
+      if (home_is_here(fam, shard)) action(static_cast<std::int32_t>(shard));
   }
 
   /// Filling an index in a random order costs more than making it in the end. Gives their
   /// definitions.
   std::vector<std::string> drop_secondary_indexes() {
     std::vector<std::string> definitions;
-    if (db_.distributed())
-      return definitions;
+    if (db_.distributed()) return definitions;
     for (const auto& row :
          db_.rows("select indexrelid::regclass, pg_get_indexdef(indexrelid) from pg_index"
                   " where not indisunique and indrelid in"
@@ -279,8 +264,8 @@ private:
   }
 
   void copy_players() {
-    auto out =
-      copy("player", "shard_id, player_id, name, password_hash, created_at, version, deleted");
+    auto out = copy("player",
+                    "shard_id, player_id, name, password_hash, created_at, version, deleted");
     std::string name;
     for_shards(layout::player, [&](std::int32_t shard) {
       const auto players = task_.order.players.of(static_cast<std::size_t>(shard));
@@ -340,8 +325,7 @@ private:
     for_shards(layout::directory, [&](std::int32_t shard) {
       const auto numbers = task_.order.names.of(static_cast<std::size_t>(shard));
       keys.clear();
-      for (auto n : numbers)
-        keys.emplace_back(layout::name_key(task_.made, n), n);
+      for (auto n : numbers) keys.emplace_back(layout::name_key(task_.made, n), n);
       std::ranges::sort(keys);
       for (const auto& [key, n] : keys) {
         const bool staff = n >= task_.made.players();
@@ -372,8 +356,8 @@ private:
     }
     games.finish();
 
-    auto staff =
-      copy("staff", "shard_id, staff_id, username, password_hash, role, studio_id, created_at");
+    auto staff = copy("staff",
+                      "shard_id, staff_id, username, password_hash, role, studio_id, created_at");
     for (const auto& row : task_.made.staff()) {
       staff.row().add(shard).add(row.id).add(std::string_view{row.username});
       staff.add(std::string_view{task_.password_hash}).add(static_cast<std::int16_t>(row.role));
@@ -401,34 +385,28 @@ public:
     part_ += ".part";
     unlink(part_.c_str()); // of an interrupted run, perhaps with other rights
     fd_ = open(part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd_ < 0)
-      refuse();
+    if (fd_ < 0) refuse();
   }
   secret_file(const secret_file&) = delete;
   secret_file& operator=(const secret_file&) = delete;
   ~secret_file() {
-    if (fd_ >= 0)
-      close(fd_);
-    if (!kept_)
-      unlink(part_.c_str());
+    if (fd_ >= 0) close(fd_);
+    if (!kept_) unlink(part_.c_str());
   }
 
   void write(std::string_view text) {
     buffer_.append(text);
-    if (buffer_.size() >= 256 * 1024)
-      flush();
+    if (buffer_.size() >= 256 * 1024) flush();
   }
 
   /// Everything is on the disk.
   void finish() {
     flush();
-    if (fsync(fd_) != 0)
-      refuse();
+    if (fsync(fd_) != 0) refuse();
   }
 
   void keep() {
-    if (rename(part_.c_str(), path_.c_str()) != 0)
-      refuse();
+    if (rename(part_.c_str(), path_.c_str()) != 0) refuse();
     kept_ = true;
   }
 
@@ -439,18 +417,15 @@ private:
     std::string_view rest = buffer_;
     while (!rest.empty()) {
       const auto written = ::write(fd_, rest.data(), rest.size());
-      if (written < 0 && errno != EINTR)
-        refuse();
-      if (written > 0)
-        rest.remove_prefix(static_cast<std::size_t>(written));
+      if (written < 0 && errno != EINTR) refuse();
+      if (written > 0) rest.remove_prefix(static_cast<std::size_t>(written));
     }
     buffer_.clear();
   }
 
   [[noreturn]] void refuse() const {
-    throw problem(
-      errc::invalid_field,
-      "cannot write " + path_.string() + ": " + std::generic_category().message(errno));
+    throw problem(errc::invalid_field,
+                  "cannot write " + path_.string() + ": " + std::generic_category().message(errno));
   }
 
   std::filesystem::path path_;
@@ -462,11 +437,9 @@ private:
 
 /// RFC 4180.
 std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos)
-    return std::string{text};
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string{text};
   std::string quoted = "\"";
-  for (char c : text)
-    quoted.append(c == '"' ? 2 : 1, c);
+  for (char c : text) quoted.append(c == '"' ? 2 : 1, c);
   return quoted + '"';
 }
 
@@ -497,15 +470,12 @@ void write_users(secret_file& file, const world& made, const std::string& passwo
 // ------------------------------------------------------------------------------------------
 
 void check(std::span<const database_address> databases, const generate_options& options) {
-  if (databases.empty())
-    throw problem(errc::internal, "no database is configured");
+  if (databases.empty()) throw problem(errc::internal, "no database is configured");
   if (options.players > max_generated_players || options.studios > max_generated_studios)
-    throw problem(
-      errc::invalid_field,
-      "at most " + generation::with_commas(max_generated_players) + " players and "
-        + generation::with_commas(max_generated_studios) + " studios can be generated");
-  if (options.password.empty())
-    throw problem(errc::invalid_field, "the password is empty");
+    throw problem(errc::invalid_field,
+                  "at most " + generation::with_commas(max_generated_players) + " players and " +
+                    generation::with_commas(max_generated_studios) + " studios can be generated");
+  if (options.password.empty()) throw problem(errc::invalid_field, "the password is empty");
   std::error_code error;
   if (!std::filesystem::is_directory(options.out, error))
     throw problem(errc::invalid_field, "there is no folder " + options.out.string());
@@ -520,8 +490,7 @@ void fill_all(task& t, std::vector<bulk_connection>& databases, const auto& writ
       return;
     } catch (failure& found) {
       // after the first one the others fail because they are stopped
-      if (!t.stop)
-        problems[slot] = std::move(found);
+      if (!t.stop) problems[slot] = std::move(found);
     } catch (const std::exception& error) {
       problems[slot] = problem(errc::internal, error.what());
     }
@@ -534,37 +503,31 @@ void fill_all(task& t, std::vector<bulk_connection>& databases, const auto& writ
     guarded(databases.size(), write_files);
   }
   for (auto& found : problems)
-    if (found)
-      throw std::move(*found);
+    if (found) throw std::move(*found);
 }
 
-generate_report
-generate_or_throw(std::span<const database_address> addresses, const generate_options& options) {
+generate_report generate_or_throw(std::span<const database_address> addresses,
+                                  const generate_options& options) {
   const auto started = std::chrono::steady_clock::now();
   check(addresses, options);
-  if (auto matches = check_schema(addresses); !matches)
-    throw matches.error();
+  if (auto matches = check_schema(addresses); !matches) throw matches.error();
 
   const auto run = make_uuid_v7();
   std::vector<bulk_connection> databases;
-  for (const auto& address : addresses)
-    databases.emplace_back(address, to_string(run));
+  for (const auto& address : addresses) databases.emplace_back(address, to_string(run));
   auto& control = databases.front();
   if (control.ask("select pg_try_advisory_lock(" + std::string{lock_key} + ")") == "f")
     throw problem(errc::shard_unavailable, "another run of generate is under way");
-  for (auto& db : databases)
-    refuse_running_server(db);
+  for (auto& db : databases) refuse_running_server(db);
   remove_traces(databases);
-  for (auto& db : databases)
-    refuse_data(db);
+  for (auto& db : databases) refuse_data(db);
 
   secret_file players_file{options.out / "players.csv"};
   secret_file users_file{options.out / "users.csv"};
   const auto password_hash = argon2_hash(
     options.password,
     {options.password_ops_limit, static_cast<std::size_t>(options.password_memory)});
-  if (!password_hash)
-    throw password_hash.error();
+  if (!password_hash) throw password_hash.error();
   const auto where = read_homes(control, addresses);
   const world made{options.seed, options.players, options.studios};
   control.run("create table troupe.generation (run uuid not null)");
@@ -584,14 +547,12 @@ generate_or_throw(std::span<const database_address> addresses, const generate_op
     });
     registrations = t.registrations;
     control.run("drop table troupe.generation");
-    for (auto db = databases.rbegin(); db != databases.rend(); ++db)
-      db->run("commit");
+    for (auto db = databases.rbegin(); db != databases.rend(); ++db) db->run("commit");
   } catch (const failure&) {
     // The connections' end rolls back what is open; fresh ones remove what one has committed.
     databases.clear();
     try {
-      for (const auto& address : addresses)
-        databases.emplace_back(address, to_string(run));
+      for (const auto& address : addresses) databases.emplace_back(address, to_string(run));
       remove_traces(databases);
     } catch (const failure&) { // out of reach: the next run does it
     }
@@ -600,20 +561,19 @@ generate_or_throw(std::span<const database_address> addresses, const generate_op
   players_file.keep();
   users_file.keep();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-  return {
-    made.players(),
-    registrations,
-    static_cast<std::uint32_t>(made.studios().size()),
-    static_cast<std::uint32_t>(made.games().size()),
-    took.count(),
-    players_file.path(),
-    users_file.path()};
+  return {made.players(),
+          registrations,
+          static_cast<std::uint32_t>(made.studios().size()),
+          static_cast<std::uint32_t>(made.games().size()),
+          took.count(),
+          players_file.path(),
+          users_file.path()};
 }
 
 } // namespace
 
-result<generate_report>
-generate(std::span<const database_address> databases, const generate_options& options) {
+result<generate_report> generate(std::span<const database_address> databases,
+                                 const generate_options& options) {
   try {
     return generate_or_throw(databases, options);
   } catch (failure& found) {

@@ -47,7 +47,7 @@ struct generate_report {
 /// `shard_unavailable` when a server is running on the databases, or another run of this;
 /// `precondition_failed` when they hold data already; `storage_unavailable`; `internal`. The
 /// details are for the operator.
-result<generate_report>
-generate(std::span<const database_address> databases, const generate_options& options);
+result<generate_report> generate(std::span<const database_address> databases,
+                                 const generate_options& options);
 
 } // namespace troupe

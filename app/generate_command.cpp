@@ -14,13 +14,11 @@ namespace {
 
 exit_code generate_data(command_line& line, generate_options options) {
   auto config = line.load(command_line::needs::databases);
-  if (!config)
-    return config.error();
+  if (!config) return config.error();
   options.password_ops_limit = config->values.auth.password_ops_limit;
   options.password_memory = config->values.auth.password_memory.bytes;
   auto done = generate(addresses_of(config->values), options);
-  if (!done)
-    return give_up(done.error());
+  if (!done) return give_up(done.error());
   using generation::with_commas;
   std::printf(
     "%s players with %s registrations, %s studios with %s games in %.1f s (%s players/s)\n"
@@ -58,10 +56,9 @@ void add_generate_command(CLI::App& root, command_line& line) {
     ->type_name("FOLDER")
     ->capture_default_str();
   command
-    ->add_option(
-      "--password", options->password,
-      "Of every account. The default is known to everybody: choose another where others "
-      "can reach the API")
+    ->add_option("--password", options->password,
+                 "Of every account. The default is known to everybody: choose another where others "
+                 "can reach the API")
     ->capture_default_str();
   command->add_flag("--quiet", options->quiet, "No progress");
   line.add_setting_flags(*command);

@@ -55,8 +55,8 @@ constexpr std::array<std::string_view, 100> places{
   "Pier",    "Plaza",   "Port",        "Quarry",  "Realm",    "Reef",       "Ridge",  "River",
   "Sanctum", "Station", "Temple",      "Tower"};
 
-constexpr std::array<std::string_view, 5> studio_endings{
-  "Games", "Studios", "Interactive", "Works", "Entertainment"};
+constexpr std::array<std::string_view, 5> studio_endings{"Games", "Studios", "Interactive", "Works",
+                                                         "Entertainment"};
 /// What stands before and after the two words of a game's name.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 10> game_forms{
   {{"", ""},
@@ -104,21 +104,17 @@ constexpr std::uint64_t scatter(std::uint64_t x) noexcept {
 /// A number of [0, `size`) for each of them, every one once, in an order that the seed shuffles.
 std::uint64_t shuffled(std::uint64_t number, std::uint64_t size, std::uint64_t seed) noexcept {
   auto step = scatter(seed) % size;
-  while (std::gcd(step, size) != 1)
-    ++step;
+  while (std::gcd(step, size) != 1) ++step;
   return (number % size * step + scatter(seed + 1)) % size;
 }
 
 std::string lower(std::string text) {
   for (char& c : text)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c + 32);
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   return text;
 }
 
-timestamp at(std::uint64_t unix_ms) {
-  return {static_cast<std::int64_t>(unix_ms)};
-}
+timestamp at(std::uint64_t unix_ms) { return {static_cast<std::int64_t>(unix_ms)}; }
 
 } // namespace
 
@@ -129,24 +125,23 @@ world::world(std::uint64_t seed, std::uint64_t players, std::uint32_t studios)
   make_catalogue(studios);
 }
 
-std::uint64_t
-world::random(std::uint64_t purpose, std::uint64_t number, std::uint64_t draw) const noexcept {
+std::uint64_t world::random(std::uint64_t purpose, std::uint64_t number,
+                            std::uint64_t draw) const noexcept {
   return scatter(scatter(scatter(seed_ ^ purpose << 56) + number) + draw);
 }
 
 uuid world::make_id(std::uint64_t purpose, std::uint64_t number, timestamp time) const noexcept {
-  return make_uuid_v7(
-    static_cast<std::uint64_t>(time.unix_ms), random(purpose, number, 0),
-    random(purpose, number, 1));
+  return make_uuid_v7(static_cast<std::uint64_t>(time.unix_ms), random(purpose, number, 0),
+                      random(purpose, number, 1));
 }
 
 void world::make_catalogue(std::uint32_t studios) {
   constexpr auto combinations = adjectives.size() * places.size();
-  auto add_staff =
-    [this](std::string username, staff_role role, std::optional<uuid> studio, timestamp created) {
-      const auto id = make_id(for_staff, staff_.size(), created);
-      staff_.push_back({id, std::move(username), {}, role, studio, created});
-    };
+  auto add_staff = [this](std::string username, staff_role role, std::optional<uuid> studio,
+                          timestamp created) {
+    const auto id = make_id(for_staff, staff_.size(), created);
+    staff_.push_back({id, std::move(username), {}, role, studio, created});
+  };
   add_staff("owner", staff_role::publisher, std::nullopt, at(first_studio_ms));
   add_staff("admin", staff_role::operator_, std::nullopt, at(first_studio_ms));
 
@@ -162,8 +157,8 @@ void world::make_catalogue(std::uint32_t studios) {
 
     const auto count = 1 + random(for_studio, s, 4) % 10;
     for (std::uint64_t g = 0; g < count; ++g) {
-      const auto slot =
-        shuffled(games_.size(), combinations * game_forms.size(), random(for_game, 0, 2));
+      const auto slot = shuffled(games_.size(), combinations * game_forms.size(),
+                                 random(for_game, 0, 2));
       const auto& [before, after] = game_forms[slot % game_forms.size()];
       const auto pair = slot / game_forms.size();
       std::string name{before};
@@ -178,11 +173,9 @@ void world::make_catalogue(std::uint32_t studios) {
   // Weights are whole numbers, so that no rounding can differ between machines.
   std::vector<std::uint64_t> rank(games_.size());
   std::iota(rank.begin(), rank.end(), 1);
-  for (auto i = rank.size(); i > 1; --i)
-    std::swap(rank[i - 1], rank[random(for_order, i, 0) % i]);
+  for (auto i = rank.size(); i > 1; --i) std::swap(rank[i - 1], rank[random(for_order, i, 0) % i]);
   std::uint64_t sum = 0;
-  for (auto r : rank)
-    popularity_.push_back(sum += 1'000'000'000 / r);
+  for (auto r : rank) popularity_.push_back(sum += 1'000'000'000 / r);
 }
 
 timestamp world::created_at(std::uint64_t player) const noexcept {
@@ -198,8 +191,8 @@ void world::append_name(std::uint64_t player, std::string& out) const {
   const auto words = shuffled(player, combinations, random(for_player_number, 0, 2));
   // The rounds through all pairs of words get numbers apart from each other.
   constexpr std::uint64_t apart = 9;
-  const auto number =
-    1 + player / combinations * apart + random(for_player_number, words, 3) % apart;
+  const auto number = 1 + player / combinations * apart +
+                      random(for_player_number, words, 3) % apart;
   out.append(adjectives[words / creatures.size()]).append(creatures[words % creatures.size()]);
   out.append(std::to_string(number));
 }
@@ -212,8 +205,7 @@ void world::library(std::uint64_t player, std::vector<std::uint32_t>& out) const
     const auto point = random(for_library, player, draw) % popularity_.back();
     const auto found = std::ranges::upper_bound(popularity_, point);
     const auto game = static_cast<std::uint32_t>(found - popularity_.begin());
-    if (!std::ranges::contains(out, game))
-      out.push_back(game);
+    if (!std::ranges::contains(out, game)) out.push_back(game);
   }
   std::ranges::sort(out);
 }

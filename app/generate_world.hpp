@@ -24,7 +24,7 @@ public:
   std::uint64_t players() const noexcept { return players_; }
   const std::vector<studio_record>& studios() const noexcept {
     return studios_;
-  }                                                                         ///< ascending by id
+  } ///< ascending by id
   const std::vector<game_record>& games() const noexcept { return games_; } ///< ascending by id
   /// The publisher's `owner`, the operator's `admin`, then one user of each studio. Without a hash.
   const std::vector<staff_record>& staff() const noexcept { return staff_; }
@@ -43,8 +43,8 @@ public:
   uuid staff_operation(std::size_t member) const noexcept;
 
 private:
-  std::uint64_t
-  random(std::uint64_t purpose, std::uint64_t number, std::uint64_t draw) const noexcept;
+  std::uint64_t random(std::uint64_t purpose, std::uint64_t number,
+                       std::uint64_t draw) const noexcept;
   uuid make_id(std::uint64_t purpose, std::uint64_t number, timestamp at) const noexcept;
   void make_catalogue(std::uint32_t studios);
 

@@ -27,8 +27,7 @@ using owned_result = std::unique_ptr<PGresult, clear>;
 
 template <class T>
 void append_big_endian(std::string& out, T value) {
-  if constexpr (std::endian::native == std::endian::little)
-    value = std::byteswap(value);
+  if constexpr (std::endian::native == std::endian::little) value = std::byteswap(value);
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
@@ -62,9 +61,7 @@ bulk_connection::bulk_connection(const database_address& address, std::string_vi
 bulk_connection::~bulk_connection() = default;
 bulk_connection::bulk_connection(bulk_connection&&) noexcept = default;
 
-pg_conn* bulk_connection::raw() const noexcept {
-  return link_->connection.raw;
-}
+pg_conn* bulk_connection::raw() const noexcept { return link_->connection.raw; }
 
 void bulk_connection::broken() const {
   const auto code = PQstatus(raw()) == CONNECTION_OK ? errc::internal : errc::storage_unavailable;
@@ -74,14 +71,12 @@ void bulk_connection::broken() const {
 void bulk_connection::run(const std::string& sql) {
   const owned_result result{PQexec(raw(), sql.c_str())};
   const auto status = PQresultStatus(result.get());
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_COPY_IN)
-    broken();
+  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_COPY_IN) broken();
 }
 
 std::vector<std::vector<std::string>> bulk_connection::rows(const std::string& sql) {
   const owned_result result{PQexec(raw(), sql.c_str())};
-  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK)
-    broken();
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) broken();
   std::vector<std::vector<std::string>> found(static_cast<std::size_t>(PQntuples(result.get())));
   for (int row = 0; row < PQntuples(result.get()); ++row)
     for (int column = 0; column < PQnfields(result.get()); ++column)
@@ -89,26 +84,20 @@ std::vector<std::vector<std::string>> bulk_connection::rows(const std::string& s
   return found;
 }
 
-std::string bulk_connection::ask(const std::string& sql) {
-  return rows(sql).at(0).at(0);
-}
+std::string bulk_connection::ask(const std::string& sql) { return rows(sql).at(0).at(0); }
 
-copy_stream::copy_stream(
-  bulk_connection& into, std::string_view table, std::string_view columns, bool frozen,
-  const std::atomic<bool>& stop)
+copy_stream::copy_stream(bulk_connection& into, std::string_view table, std::string_view columns,
+                         bool frozen, const std::atomic<bool>& stop)
   : into_(into), stop_(stop) {
-  for (char c : columns)
-    columns_ += c == ',';
-  into.run(
-    "copy troupe." + std::string{table} + " (" + std::string{columns}
-    + ") from stdin with (format binary" + (frozen ? ", freeze)" : ")"));
+  for (char c : columns) columns_ += c == ',';
+  into.run("copy troupe." + std::string{table} + " (" + std::string{columns} +
+           ") from stdin with (format binary" + (frozen ? ", freeze)" : ")"));
   buffer_.reserve(chunk + 1'024);
   buffer_.append("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
 }
 
 copy_stream& copy_stream::row() {
-  if (buffer_.size() >= chunk)
-    flush();
+  if (buffer_.size() >= chunk) flush();
   append_big_endian(buffer_, columns_);
   return *this;
 }
@@ -154,8 +143,7 @@ copy_stream& copy_stream::add_null() {
 }
 
 void copy_stream::flush() {
-  if (stop_.load(std::memory_order_relaxed))
-    throw problem(errc::internal, "the copy was stopped");
+  if (stop_.load(std::memory_order_relaxed)) throw problem(errc::internal, "the copy was stopped");
   if (PQputCopyData(into_.raw(), buffer_.data(), static_cast<int>(buffer_.size())) != 1)
     into_.broken();
   buffer_.clear();
@@ -164,13 +152,11 @@ void copy_stream::flush() {
 void copy_stream::finish() {
   append_big_endian(buffer_, std::int16_t{-1});
   flush();
-  if (PQputCopyEnd(into_.raw(), nullptr) != 1)
-    into_.broken();
+  if (PQputCopyEnd(into_.raw(), nullptr) != 1) into_.broken();
   bool failed = false;
   while (const owned_result result{PQgetResult(into_.raw())})
     failed = failed || PQresultStatus(result.get()) != PGRES_COMMAND_OK;
-  if (failed)
-    into_.broken();
+  if (failed) into_.broken();
 }
 
 } // namespace troupe::postgres

@@ -56,9 +56,8 @@ public:
   /// `columns` as in SQL. `frozen`: the transaction has truncated the table, so its rows may be
   /// written as old ones, which readers need not mark as committed later. When `stop` becomes true,
   /// the copy ends with a failure.
-  copy_stream(
-    bulk_connection& into, std::string_view table, std::string_view columns, bool frozen,
-    const std::atomic<bool>& stop);
+  copy_stream(bulk_connection& into, std::string_view table, std::string_view columns, bool frozen,
+              const std::atomic<bool>& stop);
 
   /// Begins the next row; then `add` once per column, in order and with the column's exact type.
   copy_stream& row();

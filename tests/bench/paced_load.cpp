@@ -72,8 +72,7 @@ options parse(int argc, char** argv) {
       plain.emplace_back(word);
       continue;
     }
-    if (i + 1 == argc)
-      die("a value is missing after " + std::string{word});
+    if (i + 1 == argc) die("a value is missing after " + std::string{word});
     const std::string_view value = argv[++i];
     if (word == "--from")
       parsed.from = number<std::size_t>(value);
@@ -86,32 +85,26 @@ options parse(int argc, char** argv) {
     else
       die("unknown option " + std::string{word});
   }
-  if (plain.size() < 4)
-    die("see the head of paced_load.cpp for its arguments");
+  if (plain.size() < 4) die("see the head of paced_load.cpp for its arguments");
   parsed.port = number<std::uint16_t>(plain[0]);
   parsed.mode = plain[1];
   parsed.files.assign(plain.begin() + 2, plain.end());
-  if (parsed.connections == 0)
-    die("it needs connections");
+  if (parsed.connections == 0) die("it needs connections");
   return parsed;
 }
 
 std::string read_file(const std::string& path) {
   std::ifstream file{path, std::ios::binary};
-  if (!file)
-    die("cannot read " + path);
+  if (!file) die("cannot read " + path);
   return {std::istreambuf_iterator<char>{file}, {}};
 }
 
 std::vector<std::string> read_lines(const std::string& path) {
   std::ifstream file{path};
-  if (!file)
-    die("cannot read " + path);
+  if (!file) die("cannot read " + path);
   std::vector<std::string> lines;
-  for (std::string line; std::getline(file, line);)
-    lines.push_back(line);
-  if (lines.empty())
-    die(path + " is empty");
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  if (lines.empty()) die(path + " is empty");
   return lines;
 }
 
@@ -120,8 +113,7 @@ class requests {
 public:
   explicit requests(const options& chosen) : tokens_(read_lines(chosen.files[0])) {
     if (chosen.mode == "put") {
-      if (chosen.files.size() != 3)
-        die("put takes TOKENS GAMES PAIRS");
+      if (chosen.files.size() != 3) die("put takes TOKENS GAMES PAIRS");
       values_ = read_lines(chosen.files[1]);
       pairs_ = read_file(chosen.files[2]);
     } else if (chosen.mode == "get") {
@@ -129,8 +121,7 @@ public:
     } else {
       die("put or get");
     }
-    if (chosen.from + chosen.count > size())
-      die("there are fewer requests than asked for");
+    if (chosen.from + chosen.count > size()) die("there are fewer requests than asked for");
   }
 
   void append(std::size_t n, std::string& out) const {
@@ -150,8 +141,8 @@ private:
 
   std::size_t size() const { return pairs_.empty() ? values_.size() : pairs_.size() / pair_bytes; }
 
-  static void
-  write(std::string& out, std::string_view start, std::string_view value, std::string_view token) {
+  static void write(std::string& out, std::string_view start, std::string_view value,
+                    std::string_view token) {
     out.append(start).append(value).append(
       " HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ");
     out.append(token).append("\r\n\r\n");
@@ -170,11 +161,9 @@ struct answer {
 
 answer parse_answer(std::string_view data) {
   const auto head_end = data.find("\r\n\r\n");
-  if (head_end == std::string_view::npos)
-    return {};
+  if (head_end == std::string_view::npos) return {};
   const auto head = data.substr(0, head_end + 2);
-  if (!head.starts_with("HTTP/1.1 ") || head.size() < 12)
-    die("this is no HTTP/1.1 answer");
+  if (!head.starts_with("HTTP/1.1 ") || head.size() < 12) die("this is no HTTP/1.1 answer");
   answer found;
   found.status = number<int>(head.substr(9, 3));
   std::size_t body = 0;
@@ -189,8 +178,7 @@ answer parse_answer(std::string_view data) {
     body = number<std::size_t>(value);
   }
   const std::size_t whole = head_end + 4 + body;
-  if (data.size() >= whole)
-    found.length = whole;
+  if (data.size() >= whole) found.length = whole;
   return found;
 }
 
@@ -206,8 +194,7 @@ class load {
 public:
   explicit load(const options& chosen) : chosen_(chosen), requests_(chosen) {
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
-    if (epoll_ < 0)
-      die("epoll_create1");
+    if (epoll_ < 0) die("epoll_create1");
     latencies_us_.reserve(chosen.count);
     links_.resize(chosen.connections);
     for (std::size_t i = 0; i < links_.size(); ++i) {
@@ -229,8 +216,7 @@ public:
       } else if (now - progress_at > chosen_.give_up) {
         break;
       }
-      for (; next < chosen_.count && !idle_.empty() && due(next) <= now; ++next)
-        send(next, now);
+      for (; next < chosen_.count && !idle_.empty() && due(next) <= now; ++next) send(next, now);
       // no idle connection: an answer will wake us; all sent: likewise
       auto wait = std::chrono::nanoseconds{std::chrono::milliseconds{100}};
       if (next < chosen_.count && !idle_.empty())
@@ -238,10 +224,8 @@ public:
       const timespec timeout{.tv_sec = 0, .tv_nsec = wait.count()};
       epoll_event events[128];
       const int count = epoll_pwait2(epoll_, events, std::size(events), &timeout, nullptr);
-      if (count < 0 && errno != EINTR)
-        die("epoll_pwait2");
-      for (int i = 0; i < count; ++i)
-        receive(events[i].data.u64);
+      if (count < 0 && errno != EINTR) die("epoll_pwait2");
+      for (int i = 0; i < count; ++i) receive(events[i].data.u64);
     }
     ended_ = steady::now();
   }
@@ -249,35 +233,31 @@ public:
   void report() {
     std::sort(latencies_us_.begin(), latencies_us_.end());
     const double seconds = std::chrono::duration<double>(ended_ - started_).count();
-    std::printf(
-      "{\"sent\": %zu, \"answered\": %zu, \"failed\": %zu, \"seconds\": %.3f, "
-      "\"rate\": %.1f, \"status\": {",
-      sent_, latencies_us_.size(), sent_ - latencies_us_.size(), seconds,
-      static_cast<double>(latencies_us_.size()) / seconds);
+    std::printf("{\"sent\": %zu, \"answered\": %zu, \"failed\": %zu, \"seconds\": %.3f, "
+                "\"rate\": %.1f, \"status\": {",
+                sent_, latencies_us_.size(), sent_ - latencies_us_.size(), seconds,
+                static_cast<double>(latencies_us_.size()) / seconds);
     const char* comma = "";
     for (const auto& [status, count] : statuses_) {
       std::printf("%s\"%d\": %zu", comma, status, count);
       comma = ", ";
     }
-    std::printf(
-      "}, \"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"p999\": %.3f, \"max\": %.3f}\n",
-      percentile(0.50), percentile(0.90), percentile(0.99), percentile(0.999), percentile(1.0));
+    std::printf("}, \"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"p999\": %.3f, \"max\": %.3f}\n",
+                percentile(0.50), percentile(0.90), percentile(0.99), percentile(0.999),
+                percentile(1.0));
   }
 
 private:
   steady::time_point due(std::size_t n) const {
-    if (chosen_.rate <= 0)
-      return started_;
-    return started_
-      + std::chrono::duration_cast<steady::duration>(
-             std::chrono::duration<double>(static_cast<double>(n) / chosen_.rate));
+    if (chosen_.rate <= 0) return started_;
+    return started_ + std::chrono::duration_cast<steady::duration>(
+                        std::chrono::duration<double>(static_cast<double>(n) / chosen_.rate));
   }
 
   double percentile(double part) const {
-    if (latencies_us_.empty())
-      return 0;
-    const auto rank =
-      static_cast<std::size_t>(std::ceil(part * static_cast<double>(latencies_us_.size())));
+    if (latencies_us_.empty()) return 0;
+    const auto rank = static_cast<std::size_t>(
+      std::ceil(part * static_cast<double>(latencies_us_.size())));
     return latencies_us_[std::max<std::size_t>(rank, 1) - 1] / 1000.0;
   }
 
@@ -292,8 +272,7 @@ private:
     const int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     epoll_event event{.events = EPOLLIN, .data = {.u64 = i}};
-    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0)
-      die("epoll_ctl");
+    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) die("epoll_ctl");
     links_[i] = {.fd = fd, .busy = false, .due = {}, .out = {}, .in = {}};
   }
 
@@ -307,9 +286,8 @@ private:
     requests_.append(chosen_.from + n, link.out);
     ++sent_;
     // far smaller than any socket buffer: a blocking send that does not block
-    if (
-      ::send(link.fd, link.out.data(), link.out.size(), MSG_NOSIGNAL)
-      != static_cast<ssize_t>(link.out.size()))
+    if (::send(link.fd, link.out.data(), link.out.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(link.out.size()))
       fail(index);
   }
 
@@ -317,22 +295,19 @@ private:
     auto& link = links_[i];
     char buffer[16 * 1024];
     const auto size = recv(link.fd, buffer, sizeof buffer, MSG_DONTWAIT);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR))
-      return;
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (size <= 0) {
       fail(i);
       return;
     }
     link.in.append(buffer, static_cast<std::size_t>(size));
     const auto got = parse_answer(link.in);
-    if (got.length == 0)
-      return;
-    if (!link.busy)
-      die("an answer without a request");
+    if (got.length == 0) return;
+    if (!link.busy) die("an answer without a request");
     link.in.erase(0, got.length);
     ++statuses_[got.status];
-    const auto took =
-      std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - link.due);
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() -
+                                                                            link.due);
     latencies_us_.push_back(static_cast<std::uint32_t>(std::max<std::int64_t>(took.count(), 0)));
     ++finished_;
     link.busy = false;
@@ -344,8 +319,7 @@ private:
     const bool was_busy = links_[i].busy;
     close(links_[i].fd);
     dial(i);
-    if (!was_busy)
-      return; // still in the list of idle ones
+    if (!was_busy) return; // still in the list of idle ones
     ++finished_;
     idle_.push_back(i);
   }

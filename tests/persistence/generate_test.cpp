@@ -66,15 +66,14 @@ generate_options small(const scratch_folder& out, std::uint64_t seed = 7) {
 /// A digest of every row of a table, in the order of its columns; hashes of passwords left out.
 std::string digest_of(const fresh_databases& db, std::size_t which, const std::string& table) {
   const auto columns = db.ask(
-    which,
-    "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute"
-    " where attrelid = 'troupe."
-      + table + "'::regclass and attnum > 0 and attname <> 'password_hash'");
+    which, "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute"
+           " where attrelid = 'troupe." +
+             table + "'::regclass and attnum > 0 and attname <> 'password_hash'");
   return db.ask(
     which,
     "select count(*) || ' ' || coalesce(md5(string_agg(row::text, '|' order by row::text)), '')"
-    " from (select "
-      + columns + " from troupe." + table + ") row");
+    " from (select " +
+      columns + " from troupe." + table + ") row");
 }
 
 std::string sum_over(const fresh_databases& db, const std::string& sql) {
@@ -108,8 +107,7 @@ TEST_CASE("the same seed makes the same world, another seed another one") {
       CAPTURE(which);
       const auto expected = digest_of(first, which, table);
       CHECK(digest_of(again, which, table) == expected);
-      if (!expected.starts_with("0 "))
-        CHECK(digest_of(other, which, table) != expected);
+      if (!expected.starts_with("0 ")) CHECK(digest_of(other, which, table) != expected);
     }
 }
 
@@ -121,9 +119,8 @@ TEST_CASE("what is generated fits together") {
   CHECK(report->players == 2'000);
   CHECK(report->studios == 6);
   CHECK(sum_over(db, "select count(*) from troupe.player") == "2000");
-  CHECK(
-    sum_over(db, "select count(*) from troupe.player_game")
-    == std::to_string(report->registrations));
+  CHECK(sum_over(db, "select count(*) from troupe.player_game") ==
+        std::to_string(report->registrations));
   CHECK(sum_over(db, "select count(*) from troupe.studio") == "6");
   CHECK(sum_over(db, "select count(*) from troupe.game") == std::to_string(report->games));
   CHECK(sum_over(db, "select count(*) from troupe.staff") == "8");
@@ -131,40 +128,26 @@ TEST_CASE("what is generated fits together") {
   CHECK(sum_over(db, "select count(*) from troupe.directory_name where state = 1") == "2008");
   for (std::size_t which : {0u, 1u}) {
     CAPTURE(which);
-    CHECK(
-      std::stoll(db.ask(which, "select count(*) from troupe.player")) > 500); // spread over both
-    CHECK(
-      db.ask(
-        which,
-        "select count(*) from (select shard_id, game_id, count(*) from troupe.player_game"
-        " group by 1, 2 except select * from troupe.game_counter) wrong")
-      == "0");
-    CHECK(
-      db.ask(
-        which,
-        "select count(*) from (select * from troupe.game_counter except"
-        " select shard_id, game_id, count(*) from troupe.player_game group by 1, 2)"
-        " wrong")
-      == "0");
+    CHECK(std::stoll(db.ask(which, "select count(*) from troupe.player")) >
+          500); // spread over both
+    CHECK(db.ask(which,
+                 "select count(*) from (select shard_id, game_id, count(*) from troupe.player_game"
+                 " group by 1, 2 except select * from troupe.game_counter) wrong") == "0");
+    CHECK(db.ask(which, "select count(*) from (select * from troupe.game_counter except"
+                        " select shard_id, game_id, count(*) from troupe.player_game group by 1, 2)"
+                        " wrong") == "0");
     // rows are where the homes say, and their players exist
-    const auto shards = db.ask(
-      which,
-      "select string_agg(shard_id::text, ',') from troupe.shard_fence"
-      " where family = 'player'");
-    CHECK(
-      db.ask(which, "select count(*) from troupe.player where shard_id not in (" + shards + ")")
-      == "0");
-    CHECK(
-      db.ask(
-        which,
-        "select count(*) from troupe.player_game g where not exists"
-        " (select from troupe.player p where p.shard_id = g.shard_id"
-        " and p.player_id = g.player_id)")
-      == "0");
+    const auto shards = db.ask(which,
+                               "select string_agg(shard_id::text, ',') from troupe.shard_fence"
+                               " where family = 'player'");
+    CHECK(db.ask(which, "select count(*) from troupe.player where shard_id not in (" + shards +
+                          ")") == "0");
+    CHECK(db.ask(which, "select count(*) from troupe.player_game g where not exists"
+                        " (select from troupe.player p where p.shard_id = g.shard_id"
+                        " and p.player_id = g.player_id)") == "0");
     CHECK(db.ask(which, "select count(*) from troupe.shard_fence where epoch <> 1") == "0");
-    CHECK(
-      db.ask(which, "select count(*) from pg_indexes where indexname = 'player_game_by_game'")
-      == "1");
+    CHECK(db.ask(which,
+                 "select count(*) from pg_indexes where indexname = 'player_game_by_game'") == "1");
     CHECK(db.ask(which, "select to_regclass('troupe.generation') is null") == "t");
   }
   const auto players = text_of(report->players_file);
@@ -208,10 +191,9 @@ TEST_CASE("nothing is generated while a server runs on one of the databases") {
   fresh_databases db;
   const std::string incarnation = "01890000-0000-7000-8000-000000000001";
   auto server = pqxx::connection{db.addresses()[1].dsn + " application_name=" + incarnation};
-  pqxx::nontransaction{server}.exec(
-    "update troupe.shard_fence set owner = '" + incarnation
-    + "', epoch = 1 where shard_id = (select min(shard_id) from"
-      " troupe.shard_fence)");
+  pqxx::nontransaction{server}.exec("update troupe.shard_fence set owner = '" + incarnation +
+                                    "', epoch = 1 where shard_id = (select min(shard_id) from"
+                                    " troupe.shard_fence)");
   const auto refused = generate(db.addresses(), small(out));
   REQUIRE(!refused);
   CHECK(refused.error().code == errc::shard_unavailable);
@@ -257,8 +239,8 @@ TEST_CASE("what an interrupted run has committed is removed by the next one") {
     " troupe.studio, troupe.game, troupe.staff;"
     "update troupe.shard_fence set owner = null, epoch = 0;"
     "create table troupe.generation (run uuid not null);"
-    "insert into troupe.generation values ('"
-    + run + "')");
+    "insert into troupe.generation values ('" +
+    run + "')");
 
   SUBCASE("when nobody has used it") {
     REQUIRE(generate(db.addresses(), small(out)));

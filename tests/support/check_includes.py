@@ -24,7 +24,7 @@ ALLOWED = {
     "actors/api": ["base", *DOMAIN],
     "actors": ["base", "config", "schedulers", "actors/api", "persistence"],
     "gateway": ["base", "config", "actors/api", *DOMAIN],
-    "app": ["base", "config", "persistence", "schedulers", "actors", "gateway"],
+    "app": ["base", "config", "persistence", "schedulers", "actors/api", "actors", "gateway"],
 }
 
 # library headers that only some folders may see

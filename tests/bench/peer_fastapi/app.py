@@ -22,7 +22,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 SIGNING_KEY = os.environ["PEER_SIGNING_KEY"]
 
 # asyncpg prepares statements and keeps them per connection
-engine = create_async_engine(os.environ["PEER_DATABASE_URL"], pool_size=int(os.environ.get("PEER_POOL_SIZE", "20")))
+engine = create_async_engine(
+    os.environ["PEER_DATABASE_URL"], pool_size=int(os.environ.get("PEER_POOL_SIZE", "20"))
+)
 new_session = async_sessionmaker(engine, expire_on_commit=False)
 bearer = HTTPBearer(auto_error=False)
 app = FastAPI(title="Players")
@@ -61,7 +63,9 @@ class PlayerGame(Base):
     __tablename__ = "player_game"
 
     player_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("peer.player.id"), primary_key=True)
-    game_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("peer.game.id"), primary_key=True, index=True)
+    game_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("peer.game.id"), primary_key=True, index=True
+    )
     registered_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now())
 
 
@@ -102,7 +106,12 @@ async def current_player_id(
     if credentials is None:
         raise HTTPException(401, "a bearer token is needed")
     try:
-        claims = jwt.decode(credentials.credentials, SIGNING_KEY, algorithms=["HS256"], options={"verify_aud": False})
+        claims = jwt.decode(
+            credentials.credentials,
+            SIGNING_KEY,
+            algorithms=["HS256"],
+            options={"verify_aud": False},
+        )
         return uuid.UUID(claims["sub"])
     except (jwt.InvalidTokenError, KeyError, ValueError):
         raise HTTPException(401, "the token is not valid") from None
@@ -122,7 +131,9 @@ async def read_me(player_id: PlayerId, db: Session) -> Profile:
 
 
 @app.put("/v1/players/me/games/{game_id}")
-async def register_game(game_id: uuid.UUID, player_id: PlayerId, db: Session, response: Response) -> Registration:
+async def register_game(
+    game_id: uuid.UUID, player_id: PlayerId, db: Session, response: Response
+) -> Registration:
     """Puts a game into the player's library: 201 the first time, 200 after, so that a retry does no harm."""
     async with db.begin():
         if await db.get(Game, game_id) is None:
@@ -134,6 +145,8 @@ async def register_game(game_id: uuid.UUID, player_id: PlayerId, db: Session, re
             .returning(PlayerGame.game_id)
         )
         if added.scalar_one_or_none() is not None:
-            await db.execute(update(Game).where(Game.id == game_id).values(players_count=Game.players_count + 1))
+            await db.execute(
+                update(Game).where(Game.id == game_id).values(players_count=Game.players_count + 1)
+            )
             response.status_code = 201
     return Registration(game_id=game_id, player_id=player_id)
