@@ -31,7 +31,7 @@ ALLOWED = {
 CONFINED = {
     r"caf/": ["persistence", "schedulers", "actors", "gateway", "app"],
     r"pqxx/|libpq|hiredis/": ["persistence"],
-    r"boost/beast": ["gateway"],
+    r"boost/beast": ["gateway", "app"],
     r"boost/asio": ["gateway", "actors", "app"],
     r"toml\+\+/": ["config"],
     r"CLI/": ["app"],
