@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -51,7 +52,9 @@ session_record read_session(const rows& r, std::size_t i, int account_column) {
 class load_plan {
 public:
   void add(shard_ref shard, const load_key& key) {
+    // What is asked for twice is read once, or its lists would come back doubled.
     if (const auto* player = std::get_if<load_player>(&key)) {
+      if (!asked_players_.insert({shard.shard, player->id}).second) return;
       players_.shards.add(shard.shard);
       players_.ids.add(player->id);
       players_.families.add(to_string(shard.fam));
@@ -63,10 +66,11 @@ public:
       operations_.families.add(to_string(shard.fam));
       operations_.ids.add(operation->op_id);
     } else if (std::holds_alternative<load_jobs>(key)) {
+      if (!asked_jobs_.insert(shard).second) return;
       job_shards_.add(shard.shard);
       job_families_.add(to_string(shard.fam));
     } else {
-      catalogs_.push_back(shard);
+      catalogs_.insert(shard);
     }
   }
 
@@ -210,7 +214,9 @@ private:
   array_parameter name_keys_{element::text};
   array_parameter job_shards_{element::int4};
   array_parameter job_families_{element::text};
-  std::vector<shard_ref> catalogs_;
+  std::set<shard_ref> catalogs_;
+  std::set<std::pair<std::int32_t, uuid>> asked_players_;
+  std::set<shard_ref> asked_jobs_;
 
   std::map<const statement*, std::size_t> index_;
   std::map<shard_ref, std::size_t> catalog_at_;

@@ -52,6 +52,7 @@ public:
 
   bool idle() const noexcept { return waiting_.empty(); }
   bool connected() const noexcept { return primary_.is_open(); }
+  void disconnect() noexcept { primary_.close(); }
 
 private:
   struct waiting_load {
