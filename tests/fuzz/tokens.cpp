@@ -11,7 +11,7 @@
 
 namespace {
 
-troupe::auth_settings settings() {
+troupe::auth_settings two_keys() {
   troupe::auth_settings it;
   it.signing_key.value = "a key the fuzzer does not know, 32 bytes";
   it.previous_signing_key.value = "another one it does not know, 32 bytes..";
@@ -22,7 +22,7 @@ troupe::auth_settings settings() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace troupe;
-  static const gateway::token_authority authority{settings()};
+  static const gateway::token_authority authority{two_keys()};
   static const revocation_set revocations;
   static gateway::token_verifier verifier{authority, revocations, 64};
   const std::string_view text{reinterpret_cast<const char*>(data), size};
