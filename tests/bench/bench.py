@@ -1,0 +1,1019 @@
+"""Measures Troupe against what a team would use instead, side by side on one machine: ./dev bench
+
+    ./dev bench [NAME...] [--seconds N] [--rounds N] [--json FILE]
+
+NAME is any of get, put, latency, million; without a name all of them, `quick` a short run of all. The rounds of
+the two sides of a comparison alternate and medians are compared, because on one machine only ratios mean
+anything. docs/operations/performance.md says what each figure means. The exit code is 1 when a figure is missed
+and 2 when something could not be measured.
+
+./dev starts the servers and gives TROUPE_BIN, TROUPE_TEST_PG_A, TROUPE_TEST_PG_B and TROUPE_TEST_REDIS.
+"""
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import pathlib
+import random
+import re
+import secrets
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+import uuid
+from collections.abc import Callable, Iterator
+
+import asyncpg
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent / "deploy" / "local"))
+
+from processes import (
+    Failure,
+    Process,
+    free_port,
+    last_lines,
+    poll,
+    start,
+    write_secret,
+)  # noqa: E402
+
+CONNECTIONS = 64
+PGBENCH_CLIENTS = 32
+PEER_WORKERS = 2  # one per core, as uvicorn's manual advises
+PLAYERS = 20_000
+HOT_PLAYERS = 10_000
+STUDIOS = 40
+PG_BIN = pathlib.Path("/usr/lib/postgresql/17/bin")
+NAMES = ("get", "put", "latency", "million")
+
+
+def say(text: str) -> None:
+    """Progress; the results go to standard output."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+# ---- results ----
+
+
+@dataclasses.dataclass
+class Figure:
+    """One line of the table. `value` must be at least `needed`, or at most when `less_is_better`."""
+
+    measure: str
+    ours: str
+    theirs: str
+    value: float
+    needed: float
+    unit: str
+    less_is_better: bool = False
+
+    @property
+    def reached(self) -> bool:
+        """Whether the figure holds."""
+        return self.value <= self.needed if self.less_is_better else self.value >= self.needed
+
+    def verdict(self) -> str:
+        """Holds, or by how much it does not."""
+        if self.reached:
+            return "ok"
+        part = abs(self.value / self.needed - 1) * 100
+        return f"MISSED by {part:.0f} %"
+
+
+@dataclasses.dataclass
+class Report:
+    """What was found."""
+
+    figures: list[Figure] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    raw: dict = dataclasses.field(default_factory=dict)
+
+    def note(self, text: str) -> None:
+        """A figure without a demand, or a check that passed."""
+        say(text)
+        self.notes.append(text)
+
+    def print(self) -> None:
+        """The table."""
+        head = ("measure", "ours", "theirs", "result", "needed", "")
+        rows = [head]
+        for f in self.figures:
+            sign = "<=" if f.less_is_better else ">="
+            rows.append(
+                (
+                    f.measure,
+                    f.ours,
+                    f.theirs,
+                    f"{f.value:.2f} {f.unit}",
+                    f"{sign} {f.needed:.2f} {f.unit}",
+                    f.verdict(),
+                )
+            )
+        widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+        print()
+        for row in rows:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        print()
+        for note in self.notes:
+            print(f"* {note}")
+
+    def write(self, file: pathlib.Path) -> None:
+        """The same for programs."""
+        figures = [{**dataclasses.asdict(f), "reached": f.reached} for f in self.figures]
+        content = {"figures": figures, "notes": self.notes, "raw": self.raw}
+        file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def per_second(rate: float) -> str:
+    """A rate for the table."""
+    return f"{rate:,.0f}/s"
+
+
+# ---- databases ----
+
+
+def with_database(dsn: str, name: str) -> str:
+    """The same server, another database."""
+    return urllib.parse.urlsplit(dsn)._replace(path=f"/{name}").geturl()
+
+
+def sql(dsn: str, *statements: str) -> list:
+    """Runs them; the rows of the last."""
+
+    async def run() -> list:
+        connection = await asyncpg.connect(dsn)
+        try:
+            rows = []
+            for statement in statements:
+                rows = await connection.fetch(statement)
+            return rows
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def number(dsn: str, query: str) -> int:
+    """The one number of a query."""
+    return sql(dsn, query)[0][0]
+
+
+def fresh_database(server: str, name: str) -> str:
+    """Its DSN."""
+    sql(server, f"drop database if exists {name} with (force)", f"create database {name}")
+    return with_database(server, name)
+
+
+# ---- what runs ----
+
+
+class Bench:
+    """The parts of one run: its folder, its tools, its report."""
+
+    def __init__(self, arguments: argparse.Namespace):
+        self.seconds: int = arguments.seconds
+        self.rounds: int = arguments.rounds
+        self.million: int = arguments.players
+        self.binary = pathlib.Path(os.environ["TROUPE_BIN"]).resolve()
+        self.paced_load = self.binary.parent.parent / "tests" / "bench" / "troupe_paced_load"
+        self.pg = [os.environ["TROUPE_TEST_PG_A"], os.environ["TROUPE_TEST_PG_B"]]
+        self.redis = os.environ["TROUPE_TEST_REDIS"]
+        self.folder = self.binary.parent.parent / "bench"
+        self.folder.mkdir(exist_ok=True)
+        self.signing_key = secrets.token_hex(32)
+        self.report = Report()
+        self.top_put_rate = 0.0
+
+    def wrk(self, port: int, seconds: int, *arguments: object) -> float:
+        """Requests a second that were answered without an error; (rate, requests) are kept for checks."""
+        rate, _ = self.wrk_counted(port, seconds, *arguments)
+        return rate
+
+    def wrk_counted(self, port: int, seconds: int, *arguments: object) -> tuple[float, int]:
+        """Also how many requests there were."""
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{CONNECTIONS}",
+            f"-d{seconds}s",
+            "--timeout",
+            "20s",
+            "-s",
+            HERE / "load.lua",
+        ]
+        command += [f"http://127.0.0.1:{port}", "--", *arguments]
+        done = run_tool([str(word) for word in command])
+        found = re.search(r"^RESULT (\d+) (\d+) (\d+) (\d+)$", done, re.MULTILINE)
+        if not found:
+            raise Failure(f"wrk said: {done}")
+        requests, errors, status_errors, microseconds = (int(group) for group in found.groups())
+        if errors or status_errors or not requests:
+            raise Failure(
+                f"port {port}: of {requests} requests {errors} broke and {status_errors} were refused:\n"
+                + self.first_answer(port)
+            )
+        return requests / (microseconds / 1e6), requests
+
+    def paced(self, port: int, *arguments: object) -> dict:
+        """Runs troupe_paced_load; nothing may fail."""
+        command = [str(self.paced_load), str(port), *(str(word) for word in arguments)]
+        found = json.loads(run_tool(command))
+        good = sum(count for status, count in found["status"].items() if status in ("200", "201"))
+        if good != found["sent"]:
+            raise Failure(f"{' '.join(command)} found {found}")
+        return found
+
+    def first_answer(self, port: int) -> str:
+        """For messages: what the server says now."""
+        token = self.mint([uuid.uuid4()])[0]
+        try:
+            link = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            link.request("GET", "/v1/players/me", headers={"Authorization": f"Bearer {token}"})
+            answer = link.getresponse()
+            return f"{answer.status} {answer.read().decode(errors='replace')}"
+        except (OSError, http.client.HTTPException) as error:
+            return str(error)
+
+    def mint(self, players: list[uuid.UUID]) -> list[str]:
+        """Access tokens as Troupe signs them, good for a day. The peer knows the same key."""
+
+        def base64url(data: bytes) -> bytes:
+            return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+        now = int(time.time())
+        head = base64url(b'{"alg":"HS256","typ":"JWT"}')
+        tokens = []
+        for player in players:
+            claims = {
+                "iss": "troupe",
+                "sub": str(player),
+                "role": "player",
+                "sid": str(uuid.UUID(int=player.int ^ 1)),
+                "iat": now,
+                "exp": now + 86_000,
+            }
+            text = head + b"." + base64url(json.dumps(claims, separators=(",", ":")).encode())
+            mac = hmac.new(self.signing_key.encode(), text, hashlib.sha256).digest()
+            tokens.append((text + b"." + base64url(mac)).decode())
+        return tokens
+
+    def troupe(self, *arguments: object, config: pathlib.Path) -> str:
+        """A command of troupe's that ends; its standard output. Its progress is shown."""
+        command = [str(self.binary), *(str(word) for word in arguments), "--config", str(config)]
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, check=False, cwd=self.folder
+        )
+        if done.returncode:
+            raise Failure(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}")
+        return done.stdout
+
+    def config(self, name: str, databases: list[str], **settings: str) -> pathlib.Path:
+        """A configuration file. Rate limits count, but too high to matter."""
+        text = f"""
+[auth]
+signing_key = "{self.signing_key}"
+access_token_lifetime = "1d"
+
+[limits]
+principal_rate = 1000000
+principal_burst = 10000000
+address_rate = 1000000
+address_burst = 10000000
+
+[redis]
+url = "{self.redis}"
+
+[log]
+level = "warn"
+"""
+        for key, value in settings.items():
+            section, _, option = key.partition("__")
+            text += f"\n[{section}]\n{option} = {value}\n"
+        for database, dsn in zip("ab", databases):
+            text += f'\n[[database]]\nname = "{database}"\ndsn = "{dsn}"\n'
+        file = self.folder / f"{name}.toml"
+        write_secret(file, text)
+        return file
+
+    @contextlib.contextmanager
+    def serving(self, config: pathlib.Path) -> Iterator[tuple[int, Process]]:
+        """troupe serve: its port and its process."""
+        port, admin_port = free_port(), free_port()
+        log = self.folder / "troupe.log"
+        log.unlink(missing_ok=True)
+        command = [
+            self.binary,
+            "serve",
+            "--config",
+            config,
+            f"--http.port={port}",
+            f"--operations.port={admin_port}",
+        ]
+        process = start([str(word) for word in command], log, dies_with_parent=signal.SIGTERM)
+        try:
+            if (
+                not poll(lambda: not process.alive() or says_ready(admin_port, "/readyz"), 60)
+                or not process.alive()
+            ):
+                raise Failure(f"troupe serve does not get ready:\n{last_lines(log)}")
+            yield port, process
+        finally:
+            process.stop(signal.SIGTERM, 30)
+
+    @contextlib.contextmanager
+    def nginx(self, body: bytes) -> Iterator[int]:
+        """nginx answering everything with that body: its port."""
+        port = free_port()
+        file = self.folder / "nginx.conf"
+        places = "\n".join(
+            f"  {kind}_temp_path {self.folder}/nginx-{kind};"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        file.write_text(
+            f"""\
+daemon off;
+worker_processes 2;
+pid {self.folder}/nginx.pid;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  keepalive_requests 1000000000;
+{places}
+  server {{
+    listen 127.0.0.1:{port} reuseport;
+    default_type application/json;
+    location / {{ return 200 '{body.decode()}'; }}
+  }}
+}}
+""",
+            encoding="utf-8",
+        )
+        log = self.folder / "nginx.log"
+        process = start(
+            ["nginx", "-e", str(log), "-c", str(file)], log, dies_with_parent=signal.SIGTERM
+        )
+        try:
+            if not poll(lambda: says_ready(port, "/"), 10):
+                raise Failure(f"nginx does not start:\n{last_lines(log)}")
+            yield port
+        finally:
+            process.stop(signal.SIGTERM, 10)
+
+    @contextlib.contextmanager
+    def peer(self, dsn: str) -> Iterator[int]:
+        """The FastAPI peer on its own database: its port."""
+        port = free_port()
+        log = self.folder / "peer.log"
+        os.environ["PEER_DATABASE_URL"] = dsn.replace("postgresql://", "postgresql+asyncpg://")
+        os.environ["PEER_SIGNING_KEY"] = self.signing_key
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "app:app",
+            "--app-dir",
+            str(HERE / "peer_fastapi"),
+        ]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(PEER_WORKERS)]
+        command += [
+            "--loop",
+            "uvloop",
+            "--http",
+            "httptools",
+            "--no-access-log",
+            "--log-level",
+            "warning",
+        ]
+        process = start(command, log, dies_with_parent=signal.SIGTERM)
+        try:
+            if not poll(lambda: says_ready(port, "/docs"), 30):
+                raise Failure(f"the peer does not start:\n{last_lines(log)}")
+            yield port
+        finally:
+            process.stop(signal.SIGTERM, 15)
+
+    def alternate(self, sides: dict[str, Callable[[], float]]) -> dict[str, float]:
+        """Runs the sides in turn, several rounds; the medians."""
+        found: dict[str, list[float]] = {name: [] for name in sides}
+        order = list(sides)
+        for number_of_round in range(self.rounds):
+            for name in order:
+                found[name].append(sides[name]())
+            order.append(order.pop(0))  # nobody always runs after the same one
+            text = ", ".join(f"{name} {values[-1]:,.0f}/s" for name, values in found.items())
+            say(f"round {number_of_round + 1} of {self.rounds}: {text}")
+        self.report.raw.update(found)
+        return {name: statistics.median(values) for name, values in found.items()}
+
+
+def run_tool(command: list[str], environment: dict[str, str] | None = None) -> str:
+    """A tool's standard output; a Failure with what it said when it fails."""
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
+    if done.returncode:
+        raise Failure(f"{command[0]} ended with {done.returncode}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def says_ready(port: int, path: str) -> bool:
+    """Whether an HTTP server answers 200 there."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        link = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        link.request("GET", path)
+        return link.getresponse().status == 200
+    return False
+
+
+# ---- the players of get, put and latency ----
+
+
+@dataclasses.dataclass
+class World:
+    """Databases with players, and the files for the load generators."""
+
+    databases: list[str]
+    peer_database: str
+    config: pathlib.Path
+    tokens: pathlib.Path
+    hot_tokens: pathlib.Path
+    games: pathlib.Path
+    pairs: pathlib.Path
+    pair_count: int
+    registrations: int
+    used_pairs: int = 0
+    used_peer_pairs: int = 0
+
+    def count(self, query: str) -> int:
+        """A number summed over both databases."""
+        return sum(number(dsn, query) for dsn in self.databases)
+
+
+def make_world(bench: Bench) -> World:
+    """Fresh databases; every pair of a player and a game that is not registered, in an order that spreads both."""
+    say(f"generating {PLAYERS:,} players and {STUDIOS} studios")
+    databases = [fresh_database(server, "troupe_bench") for server in bench.pg]
+    config = bench.config("bench", databases)
+    bench.troupe("migrate", "up", config=config)
+    out = bench.folder / "accounts"
+    out.mkdir(exist_ok=True)
+    bench.troupe(
+        "generate",
+        "--players",
+        PLAYERS,
+        "--studios",
+        STUDIOS,
+        "--out",
+        out,
+        "--quiet",
+        config=config,
+    )
+
+    players, taken, games = [], [], []
+    for dsn in databases:
+        players += sql(dsn, "select player_id, name, created_at from troupe.player")
+        taken += sql(dsn, "select player_id, game_id from troupe.player_game")
+        games += sql(dsn, "select game_id, name from troupe.game")
+    players.sort()
+    games.sort()
+    random.Random(1).shuffle(players)
+    index_of_player = {row["player_id"]: index for index, row in enumerate(players)}
+    index_of_game = {row["game_id"]: index for index, row in enumerate(games)}
+    known = {(index_of_player[row[0]], index_of_game[row[1]]) for row in taken}
+    pairs, count = bytearray(), 0
+    for turn in range(len(games)):
+        for player in range(len(players)):
+            game = (player * 7 + turn) % len(games)
+            if (player, game) not in known:
+                pairs += struct.pack("<IH", player, game)
+                count += 1
+
+    def lines(name: str, values: list) -> pathlib.Path:
+        file = bench.folder / name
+        write_secret(file, "\n".join(str(value) for value in values) + "\n")
+        return file
+
+    pairs_file = bench.folder / "pairs.bin"
+    pairs_file.write_bytes(pairs)
+    tokens = bench.mint([row["player_id"] for row in players])
+    peer_database = fresh_database(bench.pg[0], "peer_bench")
+    fill_peer(bench, peer_database, players, games)
+    return World(
+        databases=databases,
+        peer_database=peer_database,
+        config=config,
+        tokens=lines("tokens.txt", tokens),
+        hot_tokens=lines("hot_tokens.txt", tokens[:HOT_PLAYERS]),
+        games=lines("games.txt", [row["game_id"] for row in games]),
+        pairs=pairs_file,
+        pair_count=count,
+        registrations=len(taken),
+    )
+
+
+def fill_peer(bench: Bench, dsn: str, players: list, games: list) -> None:
+    """The peer's tables with the same players and games."""
+    environment = {
+        "PEER_DATABASE_URL": dsn.replace("postgresql://", "postgresql+asyncpg://"),
+        "PEER_SIGNING_KEY": bench.signing_key,
+    }
+    code = "import asyncio, app; asyncio.run(app.create_tables())"
+    run_tool(["env", "-C", str(HERE / "peer_fastapi"), sys.executable, "-c", code], environment)
+
+    async def copy() -> None:
+        connection = await asyncpg.connect(dsn)
+        zone = datetime.timezone.utc
+        await connection.copy_records_to_table(
+            "player",
+            schema_name="peer",
+            columns=["id", "name", "created_at"],
+            records=[
+                (row[0], row[1], row[2].astimezone(zone).replace(tzinfo=None)) for row in players
+            ],
+        )
+        await connection.copy_records_to_table(
+            "game",
+            schema_name="peer",
+            columns=["id", "name"],
+            records=[(row[0], row[1]) for row in games],
+        )
+        await connection.execute("analyze")
+        await connection.close()
+
+    asyncio.run(copy())
+
+
+# ---- the measures ----
+
+
+def measure_get(bench: Bench, world: World, port: int, peer_port: int) -> None:
+    """GET /v1/players/me from memory, against nginx and the peer."""
+    token = world.hot_tokens.read_text(encoding="utf-8").split("\n", 1)[0]
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    link.request("GET", "/v1/players/me", headers={"Authorization": f"Bearer {token}"})
+    answer = link.getresponse()
+    body = answer.read()
+    if answer.status != 200:
+        raise Failure(
+            f"GET /v1/players/me answered {answer.status}: {body.decode(errors='replace')}"
+        )
+    say(
+        f"get: GET /v1/players/me of {HOT_PLAYERS:,} players with {CONNECTIONS} connections; nginx with a body of"
+        f" {len(body)} bytes; {bench.rounds} rounds of {bench.seconds} s each"
+    )
+    with bench.nginx(body) as nginx_port:
+        for each in (port, peer_port, nginx_port):  # warm: players in memory, statements prepared
+            bench.wrk(each, 2, "me", world.hot_tokens)
+        found = bench.alternate(
+            {
+                "get troupe": lambda: bench.wrk(port, bench.seconds, "me", world.hot_tokens),
+                "get nginx": lambda: bench.wrk(nginx_port, bench.seconds, "me", world.hot_tokens),
+                "get peer": lambda: bench.wrk(peer_port, bench.seconds, "me", world.hot_tokens),
+            }
+        )
+    ours = found["get troupe"]
+    for name, theirs, needed in (
+        ("nginx, static body", found["get nginx"], 0.40),
+        ("FastAPI peer", found["get peer"], 15.0),
+    ):
+        bench.report.figures.append(
+            Figure(
+                f"GET me : {name}", per_second(ours), per_second(theirs), ours / theirs, needed, "x"
+            )
+        )
+
+
+class Writes:
+    """PUT by wrk from where the last one ended, and what came of it."""
+
+    def __init__(self, bench: Bench, world: World, port: int, peer_port: int):
+        self.bench = bench
+        self.world = world
+        self.port = port
+        self.peer_port = peer_port
+        self.acknowledged = 0
+        self.runs = 0
+
+    def troupe(self) -> float:
+        """One round; every request is a new registration."""
+        world = self.world
+        rate, requests = self.bench.wrk_counted(
+            self.port,
+            self.bench.seconds,
+            "put",
+            world.tokens,
+            world.games,
+            world.pairs,
+            world.used_pairs,
+        )
+        world.used_pairs += requests + CONNECTIONS
+        self.acknowledged += requests
+        self.runs += 1
+        return rate
+
+    def peer(self) -> float:
+        """The same of the peer."""
+        world = self.world
+        rate, requests = self.bench.wrk_counted(
+            self.peer_port,
+            self.bench.seconds,
+            "put",
+            world.tokens,
+            world.games,
+            world.pairs,
+            world.used_peer_pairs,
+        )
+        world.used_peer_pairs += requests + CONNECTIONS
+        return rate
+
+    def pgbench(self, *servers: str) -> float:
+        """One row per transaction, prepared, durable; the rows look like a registration's."""
+        script = self.bench.folder / "insert.sql"
+        script.write_text(
+            "\\set shard random(0, 255)\n"
+            "insert into insert_bench (shard_id, player_id, game_id, registered_at)"
+            " values (:shard, gen_random_uuid(), gen_random_uuid(), now());\n",
+            encoding="utf-8",
+        )
+        clients = PGBENCH_CLIENTS // len(servers)
+        running = []
+        for dsn in servers:
+            parts = urllib.parse.urlsplit(dsn)
+            command = [
+                PG_BIN / "pgbench",
+                "-n",
+                "-M",
+                "prepared",
+                "-c",
+                clients,
+                "-j",
+                1,
+                "-T",
+                self.bench.seconds,
+            ]
+            command += [
+                "-f",
+                script,
+                "-h",
+                parts.hostname,
+                "-p",
+                parts.port,
+                "-U",
+                parts.username,
+                parts.path[1:],
+            ]
+            environment = {
+                **os.environ,
+                "PGPASSWORD": urllib.parse.unquote(parts.password or ""),
+                "PGOPTIONS": "-c synchronous_commit=on",
+            }
+            running.append(
+                subprocess.Popen(
+                    [str(word) for word in command],
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+            )
+        total = 0.0
+        for process in running:
+            text, _ = process.communicate()
+            found = re.search(r"^tps = ([\d.]+)", text, re.MULTILINE)
+            if process.returncode or not found:
+                raise Failure(f"pgbench said: {text}")
+            total += float(found.group(1))
+        return total
+
+    def check(self) -> None:
+        """Every acknowledged registration is there, none twice. A request that wrk did not wait for may be there too."""
+        rows = (
+            self.world.count("select count(*) from troupe.player_game") - self.world.registrations
+        )
+        open_ends = self.runs * CONNECTIONS
+        if not self.acknowledged <= rows <= self.acknowledged + open_ends:
+            raise Failure(
+                f"{self.acknowledged} registrations were acknowledged (and up to {open_ends} cut off by wrk's end),"
+                f" but there are {rows} new rows"
+            )
+        check_counters(self.world)
+        self.bench.report.note(
+            f"after the writes: {self.acknowledged:,} acknowledged, {rows:,} rows"
+            f" (wrk cuts off up to {CONNECTIONS} at each end), the counters are exact"
+        )
+
+
+def check_counters(world: World) -> None:
+    """The counters are the counts."""
+    wrong = world.count(
+        "select count(*) from (select shard_id, game_id, count(*) as players from troupe.player_game group by 1, 2) a"
+        " full join (select shard_id, game_id, players from troupe.game_counter where players <> 0) b"
+        " using (shard_id, game_id) where a.players is distinct from b.players"
+    )
+    if wrong:
+        raise Failure(f"{wrong} counters of players per game are wrong")
+
+
+def measure_put(bench: Bench, world: World, port: int, peer_port: int) -> None:
+    """Durable registrations, against pgbench and the peer."""
+    say(
+        f"put: PUT /v1/players/me/games/ID by {PLAYERS:,} players with {CONNECTIONS} connections, no pair twice; pgbench"
+        f" with {PGBENCH_CLIENTS} clients; {bench.rounds} rounds of {bench.seconds} s each"
+    )
+    servers = [with_database(server, "troupe_bench") for server in bench.pg]
+    for dsn in servers:
+        sql(
+            dsn,
+            "create table if not exists insert_bench (shard_id integer not null, player_id uuid not null,"
+            " game_id uuid not null, registered_at timestamptz not null, primary key (shard_id, player_id, game_id))",
+        )
+    writes = Writes(bench, world, port, peer_port)
+    writes.troupe()  # warm
+    writes.peer()
+    found = bench.alternate(
+        {
+            "put troupe": writes.troupe,
+            "put pgbench": lambda: writes.pgbench(servers[0]),
+            "put pgbench on both servers": lambda: writes.pgbench(*servers),
+            "put peer": writes.peer,
+        }
+    )
+    writes.check()
+    ours = found["put troupe"]
+    bench.top_put_rate = ours
+    for name, theirs, needed in (
+        ("pgbench, 32 clients, one server", found["put pgbench"], 1.0),
+        ("FastAPI peer", found["put peer"], 8.0),
+    ):
+        bench.report.figures.append(
+            Figure(
+                f"PUT game : {name}",
+                per_second(ours),
+                per_second(theirs),
+                ours / theirs,
+                needed,
+                "x",
+            )
+        )
+    both = found["put pgbench on both servers"]
+    bench.report.note(
+        f"pgbench with 16 clients on each of the two servers at once: {both:,.0f}/s; ours is {ours / both:.2f} x of that"
+    )
+
+
+def measure_latency(bench: Bench, world: World, port: int) -> None:
+    """p99 of the write at half its top rate, counted from when each request was due."""
+    if not bench.top_put_rate:
+        writes = Writes(bench, world, port, 0)
+        bench.top_put_rate = statistics.median(writes.troupe() for _ in range(3))
+    rate = bench.top_put_rate / 2
+    say(
+        f"latency: the same PUT at {rate:,.0f}/s, open loop, {bench.rounds} rounds of {2 * bench.seconds} s"
+    )
+    before = world.count("select count(*) from troupe.player_game")
+    found, sent = [], 0
+    for number_of_round in range(bench.rounds):
+        count = int(rate * bench.seconds * 2)
+        if world.used_pairs + count > world.pair_count:
+            raise Failure(
+                "there are not enough pairs of players and games; take fewer --seconds or --rounds"
+            )
+        files = (world.tokens, world.games, world.pairs)
+        result = bench.paced(
+            port, "put", *files, "--from", world.used_pairs, "--count", count, "--rate", f"{rate:.0f}",
+            "--connections", CONNECTIONS,
+        )  # fmt: skip
+        world.used_pairs += count
+        sent += count
+        found.append(result)
+        say(
+            f"round {number_of_round + 1} of {bench.rounds}: p50 {result['p50']:.1f} ms, p99 {result['p99']:.1f} ms,"
+            f" p99.9 {result['p999']:.1f} ms, longest {result['max']:.1f} ms"
+        )
+    rows = world.count("select count(*) from troupe.player_game") - before
+    if rows != sent:
+        raise Failure(f"{sent} registrations were acknowledged, but there are {rows} new rows")
+    check_counters(world)
+    bench.report.note(
+        f"after the paced writes: {sent:,} acknowledged, {rows:,} rows, the counters are exact"
+    )
+    bench.report.raw["latency"] = found
+    middle = {
+        key: statistics.median(each[key] for each in found) for key in ("p50", "p99", "p999", "max")
+    }
+    bench.report.figures.append(
+        Figure(
+            f"PUT game at {rate:,.0f}/s: p99",
+            f"p50 {middle['p50']:.1f} ms",
+            "-",
+            middle["p99"],
+            20.0,
+            "ms",
+            less_is_better=True,
+        )
+    )
+
+
+def measure_million(bench: Bench) -> None:
+    """How fast data is generated, and that memory stays bounded when all of it is touched."""
+    players, hot_mib = bench.million, 64
+    if players < 1_000_000:
+        hot_mib = max(1, 64 * players // 1_000_000)
+    databases = [fresh_database(server, "troupe_million") for server in bench.pg]
+    config = bench.config("million", databases, actors__hot_memory=f'"{hot_mib}MiB"')
+    bench.troupe("migrate", "up", config=config)
+    out = bench.folder / "million"
+    out.mkdir(exist_ok=True)
+    say(f"million: generating {players:,} players")
+    started = time.monotonic()
+    bench.troupe("generate", "--players", players, "--studios", 10, "--out", out, config=config)
+    took = time.monotonic() - started
+    for file in out.iterdir():
+        file.unlink()
+    bench.report.figures.append(
+        Figure(
+            f"generate {players:,} players",
+            f"{took:.1f} s",
+            "-",
+            players / took / 1000,
+            50.0,
+            "thousand/s",
+        )
+    )
+
+    ids = []
+    for dsn in databases:
+        ids += [row[0] for row in sql(dsn, "select player_id from troupe.player")]
+    random.Random(1).shuffle(ids)
+    ids_file, token_file = bench.folder / "ids.txt", bench.folder / "one_token.txt"
+    write_secret(ids_file, "\n".join(str(each) for each in ids) + "\n")
+    write_secret(token_file, bench.mint(ids[:1])[0] + "\n")
+    with bench.serving(config) as (port, process):
+        memory = Memory(process.pid)
+        idle = memory.sample()
+        say(
+            f"million: touching all {players:,} players twice by GET /v1/players/ID, with room for {hot_mib} MiB of"
+            f" them; idle: {idle:.0f} MiB"
+        )
+        rates = []
+        with memory:
+            for turn in range(2):
+                found = bench.paced(
+                    port,
+                    "get",
+                    token_file,
+                    ids_file,
+                    "--count",
+                    players,
+                    "--connections",
+                    CONNECTIONS,
+                )
+                rates.append(found["rate"])
+                memory.mark()
+                say(
+                    f"pass {turn + 1}: {found['rate']:,.0f} cold reads/s, VmRSS {memory.marks[-1]:.0f} MiB"
+                )
+    grown = max(memory.samples) - idle
+    bench.report.raw["memory_mib"] = memory.samples
+    course = memory.samples[:: max(1, len(memory.samples) // 12)]
+    bench.report.note(
+        f"VmRSS of troupe serve over both passes, MiB: {' '.join(f'{each:.0f}' for each in course)}"
+        f" (idle {idle:.0f}, configured hot memory {hot_mib}); {statistics.median(rates):,.0f} cold reads/s"
+    )
+    # the rest: connections' buffers, the allocator's slack, and what the database's answers are read into
+    bench.report.figures.append(
+        Figure(
+            f"growth of memory over {players:,} players",
+            f"{grown:.0f} MiB",
+            f"{hot_mib} MiB configured",
+            grown,
+            hot_mib * 1.5 + 64,
+            "MiB",
+            less_is_better=True,
+        )
+    )
+    second = max(memory.samples[len(memory.samples) // 2 :]) - memory.marks[0]
+    bench.report.note(f"growth in the second pass: {second:.0f} MiB")
+
+
+class Memory:
+    """Samples a process's VmRSS in MiB, twice a second while it is entered."""
+
+    def __init__(self, pid: int):
+        self.status = pathlib.Path(f"/proc/{pid}/status")
+        self.samples: list[float] = []
+        self.marks: list[float] = []
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def sample(self) -> float:
+        """Now."""
+        found = re.search(
+            r"^VmRSS:\s+(\d+) kB", self.status.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        if not found:
+            raise Failure("troupe serve has ended")
+        return int(found.group(1)) / 1024
+
+    def mark(self) -> None:
+        """Remembers what it is at this point."""
+        self.marks.append(self.sample())
+
+    def watch(self) -> None:
+        """Until it is done or the process is gone."""
+        while not self.done.wait(0.5):
+            try:
+                self.samples.append(self.sample())
+            except (OSError, Failure):
+                return
+
+    def __enter__(self) -> "Memory":
+        self.samples.append(self.sample())
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.done.set()
+        self.thread.join()
+        with contextlib.suppress(OSError, Failure):
+            self.samples.append(self.sample())
+
+
+# ---- the program ----
+
+
+def measure(bench: Bench, names: list[str]) -> None:
+    """Everything asked for."""
+    if set(names) & {"get", "put", "latency"}:
+        world = make_world(bench)
+        with bench.serving(world.config) as (port, _), bench.peer(world.peer_database) as peer_port:
+            if "get" in names:
+                measure_get(bench, world, port, peer_port)
+            if "put" in names:
+                measure_put(bench, world, port, peer_port)
+            if "latency" in names:
+                measure_latency(bench, world, port)
+        for server in bench.pg:
+            sql(server, "drop database if exists troupe_bench with (force)")
+    if "million" in names:
+        measure_million(bench)
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description=__doc__.split("\n", maxsplit=1)[0]
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}, or quick")
+    parser.add_argument("--seconds", type=int, default=5, help="of a round")
+    parser.add_argument("--rounds", type=int, default=5, help="of each comparison")
+    parser.add_argument("--players", type=int, default=1_000_000, help="of the measure million")
+    parser.add_argument("--json", type=pathlib.Path, help="file for the results")
+    arguments = parser.parse_args()
+    if "quick" in arguments.names:
+        arguments.names.remove("quick")
+        arguments.seconds, arguments.rounds, arguments.players = 2, 3, 200_000
+    for name in arguments.names:
+        if name not in NAMES:
+            parser.error(f"there is no measure {name}; there are {', '.join(NAMES)}")
+    arguments.names = arguments.names or list(NAMES)
+    return arguments
+
+
+def main() -> int:
+    """The exit code."""
+    arguments = parse()
+    if os.getloadavg()[0] > 1:
+        say(f"the machine is busy (load {os.getloadavg()[0]:.1f}): trust the ratios less")
+    bench = Bench(arguments)
+    try:
+        measure(bench, arguments.names)
+    except Failure as failure:
+        say(str(failure))
+        return 2
+    bench.report.print()
+    if arguments.json:
+        bench.report.write(arguments.json)
+    return 0 if all(figure.reached for figure in bench.report.figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
