@@ -60,6 +60,19 @@ std::string forge(const std::string& header, const std::string& claims,
   return token + '.' + base64({reinterpret_cast<const char*>(signature.data()), signature.size()});
 }
 
+/// A good token but for its algorithm.
+std::string sign_by_hs512(const std::string& claims, const std::string& signing_key) {
+  auto token = base64(R"({"alg":"HS512","typ":"JWT"})") + '.' + base64(claims);
+  crypto_auth_hmacsha512_state state;
+  std::array<unsigned char, crypto_auth_hmacsha512_BYTES> signature;
+  crypto_auth_hmacsha512_init(&state, reinterpret_cast<const unsigned char*>(signing_key.data()),
+                              signing_key.size());
+  crypto_auth_hmacsha512_update(&state, reinterpret_cast<const unsigned char*>(token.data()),
+                                token.size());
+  crypto_auth_hmacsha512_final(&state, signature.data());
+  return token + '.' + base64({reinterpret_cast<const char*>(signature.data()), signature.size()});
+}
+
 struct claims {
   std::string iss = R"("troupe")";
   std::string sub = '"' + to_string(make_uuid_v7()) + '"';
@@ -127,6 +140,8 @@ TEST_CASE("a forged token is refused") {
     for (const auto* alg : {"HS384", "HS512", "RS256", "ES256", "PS256", "", "HS256 "})
       CHECK_FALSE(accepts(authority,
                           forge(R"({"alg":")" + std::string{alg} + R"("})", claims{}.text(), key)));
+    // Even with the right key: the token does not choose.
+    CHECK_FALSE(accepts(authority, sign_by_hs512(claims{}.text(), key)));
     CHECK_FALSE(accepts(authority, forge(R"({"typ":"JWT"})", claims{}.text(), key)));
     CHECK_FALSE(accepts(authority, forge(R"({"alg":1})", claims{}.text(), key)));
   }
