@@ -74,24 +74,23 @@ std::expected<void, std::string> redis_connection::speak_tls(const redis_address
   SSL_CTX_set_min_proto_version(shared.get(), TLS1_2_VERSION);
   SSL_CTX_set_default_verify_paths(shared.get());
   SSL_CTX_set_verify(shared.get(), SSL_VERIFY_PEER, nullptr);
-  auto* ssl = SSL_new(shared.get()); // holds the context
-  if (ssl == nullptr) return std::unexpected("no TLS session");
+  // Holds the context.
+  std::unique_ptr<SSL, decltype(&SSL_free)> session{SSL_new(shared.get()), &SSL_free};
+  if (!session) return std::unexpected("no TLS session");
   bool named = false;
   if (is_ip_address(address.host)) {
-    named = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), address.host.c_str()) == 1;
+    auto* rules = SSL_get0_param(session.get());
+    named = X509_VERIFY_PARAM_set1_ip_asc(rules, address.host.c_str()) == 1;
   } else {
-    named = SSL_set1_host(ssl, address.host.c_str()) == 1 &&
-            SSL_set_tlsext_host_name(ssl, address.host.c_str()) == 1;
+    named = SSL_set1_host(session.get(), address.host.c_str()) == 1 &&
+            SSL_set_tlsext_host_name(session.get(), address.host.c_str()) == 1;
   }
-  if (!named) {
-    SSL_free(ssl);
-    return std::unexpected("no host to check the certificate for");
-  }
-  if (redisInitiateSSL(context_.get(), ssl) != REDIS_OK) { // owns the session from here, even
-                                                           // failing
+  if (!named) return std::unexpected("no host to check the certificate for");
+  if (redisInitiateSSL(context_.get(), session.get()) != REDIS_OK) {
     ERR_clear_error();
     return std::unexpected("TLS: " + why());
   }
+  static_cast<void>(session.release()); // the connection owns it, but only after success
   return {};
 }
 
