@@ -1,5 +1,6 @@
-# Embeds Swagger UI's files, which ./dev build has put into .local/swagger-ui (deploy/local/swagger_ui.py), into the gateway:
-# one assembler file that includes them as they are, and the table behind gateway/docs/assets.hpp.
+# Embeds Swagger UI's files, which ./dev build has put into .local/swagger-ui
+# (deploy/local/swagger_ui.py), into the gateway: one assembler file that includes them as they are,
+# and the table behind gateway/docs/assets.hpp.
 
 set(TROUPE_SWAGGER_UI "${PROJECT_SOURCE_DIR}/.local/swagger-ui" CACHE PATH "Where Swagger UI's files are")
 
@@ -33,7 +34,8 @@ function(troupe_embed_swagger_ui target)
         "Build by ./dev build, which fetches it, or configure with -DTROUPE_DOCS=OFF.")
     endif()
     set(symbol "troupe_docs_asset_${number}")
-    string(APPEND assembly "  .global ${symbol}, ${symbol}_end\n${symbol}:\n  .incbin \"${path}\"\n${symbol}_end:\n  .byte 0\n")
+    string(APPEND assembly "  .global ${symbol}, ${symbol}_end\n"
+      "${symbol}:\n  .incbin \"${path}\"\n${symbol}_end:\n  .byte 0\n")
     string(APPEND declarations "extern const char ${symbol}[], ${symbol}_end[];\n")
     string(APPEND rows "  asset{\"${name}\", \"${mime}\", {${symbol}, ${symbol}_end}},\n")
     list(APPEND paths "${path}")

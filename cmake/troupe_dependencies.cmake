@@ -22,7 +22,8 @@ pkg_check_modules(libpqxx REQUIRED IMPORTED_TARGET libpqxx)
 pkg_check_modules(libsodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(libxxhash REQUIRED IMPORTED_TARGET libxxhash)
 
-# Their own flags would reach every target that links them: warnings, and macros that keep it from sharing a precompiled header.
+# Their own flags would reach every target that links them: warnings, and macros that keep it from
+# sharing a precompiled header.
 set_property(TARGET CAF::internal PROPERTY INTERFACE_COMPILE_OPTIONS "-ftemplate-depth=512")
 set_property(TARGET PkgConfig::hiredis PROPERTY INTERFACE_COMPILE_OPTIONS)
 

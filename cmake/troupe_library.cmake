@@ -1,5 +1,5 @@
-# troupe_library(NAME [EXCLUDE regex] [PCH header] [PUBLIC ...] [PRIVATE ...])
-# A static library of every source below the current folder; an interface library while there is none.
+# troupe_library(NAME [EXCLUDE regex] [PCH header] [PUBLIC ...] [PRIVATE ...]): a static library of
+# every source below the current folder; an interface library while there is none.
 function(troupe_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "EXCLUDE;PCH" "PUBLIC;PRIVATE")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "*.cpp")
@@ -16,8 +16,9 @@ function(troupe_library name)
   troupe_precompile(${name} "${arg_PCH}")
 endfunction()
 
-# troupe_precompile(TARGET HEADER): HEADER is a path from the top, such as actors/pch.hpp. Each header is compiled once and used
-# by all its targets, which works because troupe_options gives all of them the same flags and macros.
+# troupe_precompile(TARGET HEADER): HEADER is a path from the top, such as actors/pch.hpp. Each
+# header is compiled once and used by all its targets, which works because troupe_options gives all
+# of them the same flags and macros.
 function(troupe_precompile name header)
   if(NOT header)
     return()

@@ -1,11 +1,13 @@
-# How everything of ours is compiled: one interface target that every target links, so that precompiled headers can be shared.
+# How everything of ours is compiled: one interface target that every target links, so that
+# precompiled headers can be shared.
 
 set(CMAKE_CXX_STANDARD 23)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
 
-# Precompiled headers are only cached by ccache when it may overlook their macros' and their files' times.
+# Precompiled headers are only cached by ccache when it may overlook their macros' and their files'
+# times.
 find_program(TROUPE_CCACHE ccache)
 if(TROUPE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
@@ -13,7 +15,8 @@ if(TROUPE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
       CCACHE_MAXSIZE=10G "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=true ${TROUPE_CCACHE})
 endif()
 
-# __FILE__ is a path from the top; ccache makes paths relative to the build folder, so both forms are mapped.
+# __FILE__ is a path from the top; ccache makes paths relative to the build folder, so both forms
+# are mapped.
 file(RELATIVE_PATH from_build "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
 
 add_library(troupe_options INTERFACE)

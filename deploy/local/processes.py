@@ -1,7 +1,7 @@
 """Processes that outlive the program that started them, and are never mistaken for others.
 
-A process is remembered in a file as its id and its start time; the kernel gives an id to another process
-sooner or later, but never with the same start time.
+A process is remembered in a file as its id and its start time; the kernel gives an id to another
+process sooner or later, but never with the same start time.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ def say(text: str) -> None:
 
 
 def start_time(pid: int) -> int | None:
-    """When the process started, in clock ticks since boot; None if there is none or only its zombie."""
+    """When the process started, in clock ticks since boot; None without one or for a zombie."""
     try:
         fields = (
             pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
@@ -87,7 +87,10 @@ def start(
     user_switch: Sequence[str] = (),
     dies_with_parent: signal.Signals | None = None,
 ) -> Process:
-    """Starts a command in a session of its own, so that Ctrl-C does not reach it, with its output appended to the log."""
+    """Starts a command, its output appended to the log.
+
+    It gets a session of its own, so that Ctrl-C does not reach it.
+    """
     # in this order: a change of user would take the signal back
     tie = ["setpriv", "--pdeathsig", dies_with_parent.name] if dies_with_parent else []
     with log.open("ab") as output:

@@ -1,11 +1,11 @@
-"""Private database servers below one folder: two PostgreSQL and a Redis, on free ports of 127.0.0.1.
+"""Private servers below one folder: two PostgreSQL and a Redis, on free ports of 127.0.0.1.
 
 As a library (Servers) for ./dev up; as a program for tests and benchmarks:
 
     servers.py run --dir FOLDER -- COMMAND...
 
-starts fresh servers, names them in the command's environment (TROUPE_TEST_PG_A, TROUPE_TEST_PG_B as libpq
-URIs, TROUPE_TEST_REDIS), runs the command, stops them and exits with the command's code.
+starts fresh servers, names them in the command's environment (TROUPE_TEST_PG_A, TROUPE_TEST_PG_B
+as libpq URIs, TROUPE_TEST_REDIS), runs the command, stops them and exits with the command's code.
 """
 
 import argparse
@@ -53,7 +53,7 @@ daemonize no
 
 
 class Postgres:
-    """One PostgreSQL server with its data in `folder`; its superuser and its database are called troupe."""
+    """One PostgreSQL server with its data in `folder`; superuser and database are called troupe."""
 
     def __init__(self, folder: pathlib.Path, state: dict, dies_with_parent: bool):
         self.folder = folder
@@ -241,7 +241,7 @@ class Servers:
         """All at once; returns when all answer."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            # the kernel ties a process to the thread that started it, so the threads have to outlive start()
+            # the kernel ties a process to the thread that started it: they have to outlive start()
             self.pool = concurrent.futures.ThreadPoolExecutor(len(self.members))
             for one in [self.pool.submit(member.start) for member in self.members.values()]:
                 one.result()
@@ -300,7 +300,7 @@ def socket_folder(known: str | None) -> str:
 
 @contextlib.contextmanager
 def own_folder(parent: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A folder below the parent that no other run uses: the first of 0, 1, 2 … whose lock is free."""
+    """A folder below the parent that no other run uses: the first of 0, 1 … with a free lock."""
     parent.mkdir(parents=True, exist_ok=True)
     for number in range(100):
         with (parent / f"{number}.lock").open("w", encoding="utf-8") as lock:

@@ -1,6 +1,7 @@
 """Fetches Swagger UI's files, once, from the machine's npm registry.
 
-The version and its hash are pinned in deploy/packages/swagger-ui.pin; the build embeds the files (cmake/swagger_ui.cmake).
+The version and its hash are pinned in deploy/packages/swagger-ui.pin; the build embeds the files
+(cmake/swagger_ui.cmake).
 Usage: swagger_ui.py FOLDER
 """
 
@@ -17,7 +18,7 @@ PIN = pathlib.Path(__file__).parent.parent / "packages" / "swagger-ui.pin"
 
 
 def fetch(folder: pathlib.Path) -> None:
-    """Leaves the package's files in the folder; does nothing if the pinned version is there already."""
+    """Leaves the package's files in the folder, unless the pinned version is there already."""
     package, version, integrity = PIN.read_text(encoding="utf-8").split()
     stamp = folder / "pin"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == integrity:
@@ -57,7 +58,8 @@ def download(spec: str, folder: pathlib.Path) -> pathlib.Path:
     if problem or not archives:
         sys.exit(
             f"troupe: could not fetch {spec}: {problem or 'npm made no file'}\n"
-            "troupe: check the npm registry's settings, or build without the API's page: ./dev build -- -DTROUPE_DOCS=OFF"
+            "troupe: check npm's settings, or build without the API's page: "
+            "./dev build -- -DTROUPE_DOCS=OFF"
         )
     return archives[0]
 

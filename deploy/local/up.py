@@ -3,8 +3,8 @@
     up.py up --binary FILE [--detach] [--fresh] [--port N] [--admin-port N]
     up.py down
 
-Everything is below .local/ of the checkout: the configuration (troupe.toml), the credentials of the demo
-population (players.csv, users.csv), the servers' data (up/), what runs (up.json).
+Everything is below .local/ of the checkout: the configuration (troupe.toml), the credentials of
+the demo population (players.csv, users.csv), the servers' data (up/), what runs (up.json).
 """
 
 import argparse
@@ -36,7 +36,7 @@ SUMMARY = LOCAL / "up.json"
 POPULATION = ["--players", "1000", "--studios", "10", "--seed", "1"]
 
 CONFIGURATION_TEXT = """\
-# Written by ./dev up at every start. To try other settings, copy it and run: troupe --config COPY serve
+# Written by ./dev up at every start. To try other settings: troupe --config COPY serve
 [http]
 address = "127.0.0.1"
 port = {port}
@@ -62,7 +62,7 @@ dsn = "{pg_b}"
 
 
 class Instance:
-    """The one Troupe of this checkout, with its servers. Only the process that holds the lock changes it."""
+    """The one Troupe of this checkout, with its servers. Only who holds the lock changes it."""
 
     def __init__(self) -> None:
         self.servers = Servers(FOLDER)
@@ -72,7 +72,7 @@ class Instance:
         self.generated = FOLDER / "generated"
 
     def start(self, binary: pathlib.Path, port: int, admin_port: int) -> Process:
-        """Servers, migrations, on the first start the demo population, then Troupe; returns when it is ready."""
+        """Servers, migrations, at first the demo population, then Troupe; returns when it is ready."""
         FOLDER.mkdir(parents=True, exist_ok=True)
         say("starting PostgreSQL (two) and Redis")
         self.servers.start()
@@ -94,7 +94,8 @@ class Instance:
             )
         if not answers(admin_port):
             raise Failure(
-                f"Troupe is not ready after a minute:\n{last_lines(self.log)}\nThe whole log: {self.log}"
+                f"Troupe is not ready after a minute:\n{last_lines(self.log)}\n"
+                f"The whole log: {self.log}"
             )
         return process
 
@@ -122,7 +123,8 @@ class Instance:
             )
         if done.returncode:
             raise Failure(
-                f"troupe {' '.join(arguments[:2])} failed:\n{last_lines(self.log)}\nThe whole log: {self.log}\n"
+                f"troupe {' '.join(arguments[:2])} failed:\n{last_lines(self.log)}\n"
+                f"The whole log: {self.log}\n"
                 "If the data is from an older version and may go: ./dev up --fresh"
             )
 
@@ -162,7 +164,7 @@ def answers(admin_port: int) -> bool:
 
 
 def choose_port(demanded: int | None, usual: int, option: str) -> int:
-    """The demanded port or a clear failure; without one the usual, or a free one when somebody has it."""
+    """The demanded port or a clear failure; without one the usual or a free one."""
     port = free_port(demanded or usual)
     if demanded and port != demanded:
         raise Failure(

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# install.sh GROUP...: sees to it that the packages of these groups (GROUP.list beside this file) are on this Debian 13 system.
-# As root it installs what is missing and starts none of it; otherwise it says what is missing. Used by ./dev and by the image.
+# install.sh GROUP...: sees to it that the packages of these groups (GROUP.list beside this file)
+# are on this Debian 13 system. As root it installs what is missing and starts none of it; otherwise
+# it says what is missing. Used by ./dev and by the image.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,12 +16,15 @@ say() { echo "troupe: $*" >&2; }
 packages_of() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$@"; }
 
 # The marker's name changes with the list, so that a changed list is installed anew.
-marker_of() { echo "$state/$1-$(cat "$here/$1.list" "$here/troupe.pref" | sha256sum | cut -c1-12)"; }
+marker_of() {
+  echo "$state/$1-$(cat "$here/$1.list" "$here/troupe.pref" | sha256sum | cut -c1-12)"
+}
 
 missing_of() {
   local installed
   # shellcheck disable=SC2016 # a format of dpkg's
-  installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' | awk '$1 == "ii" { print $2, $3 }')
+  installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' |
+    awk '$1 == "ii" { print $2, $3 }')
   packages_of "$@" | sort -u | while read -r package; do
     case $package in
       # an older CAF does not do
@@ -60,7 +64,7 @@ install_missing() {
   apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 \
     -o Dpkg::Options::=--force-unsafe-io "${missing[@]}" >"$state/install.log" 2>&1 || {
     tail -n 20 "$state/install.log" >&2
-    say "apt-get could not install the packages; the whole log is $state/install.log. Look at the last lines, mend, run it again."
+    say "apt-get could not install the packages; the whole log is $state/install.log"
     return 1
   }
 }

@@ -1,4 +1,5 @@
-// Whatever the bytes: no crash, an error that says something, or a value that survives a round trip.
+// Whatever the bytes: no crash, an error that says something, or a value that survives a round
+// trip.
 
 #include <cstdlib>
 #include <string_view>
