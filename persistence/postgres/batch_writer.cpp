@@ -49,6 +49,12 @@ bool passes_by_itself(std::string_view sqlstate) {
 }
 
 constexpr std::string_view query_cancelled = "57014";
+constexpr std::string_view division_by_zero = "22012";
+
+sql_failure rolled_back() {
+  return {.sqlstate = "40000", .message = "the commit rolled back",
+          .statement = sql::commit.name};
+}
 
 /// The shards of a statement, and what is known of each, in the order of their keys: every lane of
 /// every node locks fences in this order.
@@ -321,30 +327,88 @@ batch_writer::batch batch_writer::gather(progress& out) {
 
 // -- a batch --------------------------------------------------------------------------------------
 
-void batch_writer::run_batch(batch units, progress& out) {
-  // A batch that comes again may have lost its tenure meanwhile.
+void batch_writer::drop_fenced(batch& units, progress& out) {
   std::erase_if(units, [&](const unit_item& item) {
     if (holds(*item.unit)) return false;
     settle(item, {.status = write_status::fenced}, out);
     return true;
   });
-  if (units.empty()) return;
-  const auto began = clock::now();
-  probe_.batch_began(began - units.front().arrived);
+}
 
-  const auto shards = shards_of(units);
+parameters batch_writer::fences_and_ledger(const batch& units,
+                                           const std::vector<shard_ref>& shards) const {
   fence_arrays fences;
   for (auto shard : shards) {
     fences.add(shard);
     fences.epochs.add(tenures_.at(shard).current);
   }
-  std::array opening{call{&sql::begin, {}}, call{&sql::lock_and_record, {}}};
-  auto& arguments = opening[1].arguments;
+  parameters arguments;
   arguments.add(std::move(fences.shards)).add(std::move(fences.families));
   arguments.add(std::move(fences.epochs)).add(options_.incarnation);
   add_ledger_rows(arguments, units);
   arguments.add(static_cast<std::int64_t>(shards.size()));
+  return arguments;
+}
 
+/// The usual way: the whole transaction in one round trip. The server gives it up by itself when a shard
+/// was fenced or an operation is known, and then the careful way finds out which.
+void batch_writer::run_batch(batch units, progress& out) {
+  drop_fenced(units, out); // a batch that comes again may have lost its tenure meanwhile
+  if (units.empty()) return;
+  const auto began = clock::now();
+  probe_.batch_began(began - units.front().arrived);
+  // A connection that the server has closed meanwhile is noticed before anything could be in doubt.
+  if (!connection_.check()) {
+    note({.lost = true, .message = "closed by the server"});
+    retries_.push_front(std::move(units));
+    return;
+  }
+
+  const auto shards = shards_of(units);
+  row_batch changes;
+  for (const auto& item : units)
+    for (const auto& change : item.unit->rows) changes.add(item.unit->shard, change);
+  std::vector<call> calls{{&sql::begin, {}}, {&sql::record_all, fences_and_ledger(units, shards)}};
+  calls[1].arguments.add(static_cast<std::int64_t>(units.size()));
+  std::ranges::move(changes.take(), std::back_inserter(calls));
+  calls.push_back({&sql::commit, {}});
+
+  const auto done = connection_.run(calls);
+  if (!done) {
+    if (done.error().lost) return enter_doubt(std::move(units), done.error());
+    if (done.error().statement != sql::record_all.name || done.error().sqlstate != division_by_zero)
+      return reject(std::move(units), done.error(), out);
+    const std::array undo{call{&sql::rollback, {}}};
+    if (auto undone = connection_.run(undo); !undone) {
+      note(undone.error());
+      retries_.push_front(std::move(units));
+      return;
+    }
+    return run_carefully(std::move(units), out);
+  }
+  if (done->back().command_tag() != "COMMIT")
+    return reject(std::move(units), rolled_back(), out);
+  backoff_ = 0ms;
+  probe_.batch_committed(units.size(), clock::now() - began);
+  for (const auto& item : units) settle(item, {.status = write_status::committed}, out);
+}
+
+/// The commit was sent, or may have been: the server alone knows.
+void batch_writer::enter_doubt(batch units, const sql_failure& why) {
+  note(why);
+  probe_.commit_in_doubt(units.size());
+  log::warn("writer", "commit_in_doubt",
+            {{"lane", options_.label}, {"units", static_cast<std::uint64_t>(units.size())}});
+  doubt_ = std::move(units);
+}
+
+/// Two round trips: the first locks the fences and tells which are live and which operations are new,
+/// the second writes the rows of those and commits.
+void batch_writer::run_carefully(batch units, progress& out) {
+  const auto began = clock::now();
+  const auto shards = shards_of(units);
+  std::array opening{call{&sql::begin, {}},
+                     call{&sql::lock_and_record, fences_and_ledger(units, shards)}};
   auto opened = connection_.run(opening);
   if (!opened) return reject(std::move(units), opened.error(), out);
 
@@ -355,11 +419,7 @@ void batch_writer::run_batch(batch units, progress& out) {
     for (auto place : live) alive[static_cast<std::size_t>(place) - 1] = true;
     for (std::size_t i = 0; i < shards.size(); ++i)
       if (!alive[i]) fence_off(shards[i]);
-    std::erase_if(units, [&](const unit_item& item) {
-      if (holds(*item.unit)) return false;
-      settle(item, {.status = write_status::fenced}, out);
-      return true;
-    });
+    drop_fenced(units, out);
     if (units.empty()) {
       const std::array undo{call{&sql::rollback, {}}};
       if (auto undone = connection_.run(undo); !undone) note(undone.error());
@@ -392,24 +452,15 @@ void batch_writer::run_batch(batch units, progress& out) {
 
   auto closed = connection_.run(closing);
   if (!closed && closed.error().lost) {
-    // The commit was sent, or was about to be: the server alone knows.
-    note(closed.error());
     if (!known.empty()) retries_.push_front(std::move(known)); // nothing of theirs was to be written
-    if (units.empty()) return;
-    probe_.commit_in_doubt(units.size());
-    log::warn("writer", "commit_in_doubt",
-              {{"lane", options_.label}, {"units", static_cast<std::uint64_t>(units.size())}});
-    doubt_ = std::move(units);
-    return;
+    if (units.empty()) return note(closed.error());
+    return enter_doubt(std::move(units), closed.error());
   }
   if (!closed || closed->back().command_tag() != "COMMIT") {
     units.insert(units.end(), std::make_move_iterator(known.begin()),
                  std::make_move_iterator(known.end()));
     return reject(std::move(units),
-                  closed ? sql_failure{.sqlstate = "40000", .message = "the commit rolled back",
-                                       .statement = sql::commit.name}
-                         : closed.error(),
-                  out);
+                  closed ? rolled_back() : closed.error(), out);
   }
 
   backoff_ = 0ms;

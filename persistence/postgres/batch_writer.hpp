@@ -107,6 +107,10 @@ private:
 
   void connect();
   void run_batch(batch units, progress& out);
+  void run_carefully(batch units, progress& out);
+  void enter_doubt(batch units, const sql_failure& why);
+  void drop_fenced(batch& units, progress& out);
+  parameters fences_and_ledger(const batch& units, const std::vector<shard_ref>& shards) const;
   void settle_doubt(progress& out);
   void run_acquisitions(progress& out);
   void run_releases();

@@ -1,8 +1,10 @@
 #include "persistence/postgres/connection.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <libpq-fe.h>
 #include <pqxx/except>
+#include <sys/socket.h>
 #include <utility>
 
 namespace troupe::postgres {
@@ -26,6 +28,20 @@ std::expected<void, std::string> connection::open() {
 void connection::close() noexcept {
   dialed_.reset();
   prepared_.clear();
+}
+
+bool connection::check() noexcept {
+  if (!is_open()) return false;
+  const auto silent = [this] {
+    char byte = 0;
+    return ::recv(PQsocket(dialed_->raw), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           (errno == EAGAIN || errno == EWOULDBLOCK);
+  };
+  if (silent()) return true;
+  // A notice or a changed setting may come unasked, too; behind a farewell comes the end.
+  if (PQconsumeInput(dialed_->raw) == 1 && silent()) return true;
+  close();
+  return false;
 }
 
 sql_failure connection::lost() const {

@@ -49,6 +49,10 @@ public:
   std::expected<void, std::string> open();
   void close() noexcept;
 
+  /// False, and the connection is closed, when the server has ended it since the last round trip. Costs
+  /// one system call.
+  bool check() noexcept;
+
   /// The server's process for the connection that is open, or was last.
   int backend_pid() const noexcept { return backend_pid_; }
 

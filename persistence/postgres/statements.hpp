@@ -19,6 +19,26 @@ inline constexpr statement limit_wait{"limit_wait",
 
 // -- fences ---------------------------------------------------------------------------------------
 
+/// As `lock_and_record`, for a batch that is sent in one go together with its rows and its commit: fails
+/// with division by zero, and so the whole batch, when a fence is not live or an operation is in the
+/// ledger already. $11: how many operations there are.
+inline constexpr statement record_all{"record_all", R"(
+with live as materialized (
+  select 1
+    from unnest($1::int[], $2::text[], $3::bigint[]) as w (shard_id, family, epoch)
+    join troupe.shard_fence f on f.shard_id = w.shard_id and f.family = w.family
+   where f.epoch = w.epoch and f.owner = $4::uuid
+     for share of f),
+fresh as (
+  insert into troupe.operation (shard_id, family, op_id, request_hash, result)
+  select u.shard_id, u.family, u.op_id, u.request_hash, u.result
+    from unnest($5::int[], $6::text[], $7::uuid[], $8::bytea[], $9::bytea[])
+         as u (shard_id, family, op_id, request_hash, result)
+   where (select count(*) from live) = $10::bigint
+  on conflict (shard_id, family, op_id) do nothing
+  returning 1)
+select 1 / ((select count(*) from fresh) = $11::bigint)::int)"};
+
 /// Locks the fences of a batch for the rest of the transaction and, when all of them are live, writes
 /// the ledger. FOR SHARE makes a new owner's change of the fence wait for this transaction; a weaker
 /// lock, or none, would let a deposed owner write.

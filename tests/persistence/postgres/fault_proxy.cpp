@@ -57,8 +57,10 @@ struct fault_proxy::link {
   int client = -1;
   int server = -1;
   std::atomic<bool> frozen{false};
-  std::atomic<bool> answered{false}; ///< the server has answered since the group was passed on
-  std::atomic<bool> swallow{false};  ///< the server's answers are not passed on
+  std::atomic<bool> swallow{false}; ///< the server's answers are not passed on
+  std::int64_t asked = 0;           ///< statements that were passed on; of the client's thread
+  std::int64_t done = 0;            ///< statements the server has done; guarded by the proxy's mutex
+  bool ended = false;               ///< the server's side is; guarded by the proxy's mutex
   std::thread from_client;
   std::thread from_server;
 
@@ -151,25 +153,40 @@ void fault_proxy::accept_loop() {
 
 void fault_proxy::server_loop(link& l) {
   char buffer[65536];
+  std::string stream;
   for (;;) {
     const auto got = ::recv(l.server, buffer, sizeof buffer, 0);
     if (got <= 0) break;
-    l.answered = true;
-    l.answered.notify_all();
+    stream.append(buffer, static_cast<std::size_t>(got));
+    std::int64_t done = 0;
+    while (stream.size() >= 5 && stream.size() >= 1 + length_at(stream, 1)) {
+      if (stream.front() == 'C') ++done; // a statement is complete
+      stream.erase(0, 1 + length_at(stream, 1));
+    }
+    if (done > 0) {
+      {
+        std::lock_guard lock{mutex_};
+        l.done += done;
+      }
+      changed_.notify_all();
+    }
     if (l.frozen || l.swallow) continue;
     if (!send_all(l.client, {buffer, static_cast<std::size_t>(got)})) break;
   }
-  l.answered = true;
-  l.answered.notify_all();
+  {
+    std::lock_guard lock{mutex_};
+    l.ended = true;
+  }
+  changed_.notify_all();
   if (!l.frozen) l.cut_client();
 }
 
 void fault_proxy::client_loop(link& l) {
-  std::string stream; // what has come and was not passed on
-  std::string group;  // whole messages up to the next Sync
+  std::string stream; // what has come and was not looked at
+  std::string before; // whole messages since the last Sync, up to a commit
+  std::string commit; // from the commit on
   bool started = false;
-  bool is_commit = false;
-  bool has_locks = false; // an acquisition or a bump, which is no commit of rows
+  bool counts = true; // the commit is one of rows: not of an acquisition, nor of a bump
   char buffer[65536];
   for (;;) {
     const auto got = ::recv(l.client, buffer, sizeof buffer, 0);
@@ -188,31 +205,49 @@ void fault_proxy::client_loop(link& l) {
       const auto size = 1 + length_at(stream, 1);
       const auto message = stream.substr(0, size);
       stream.erase(0, size);
-      group += message;
-      is_commit = is_commit || binds(message, "commit");
-      has_locks = has_locks || binds(message, "begin");
+      if (message[0] == 'E') ++l.asked;
+      if (binds(message, "limit_wait")) counts = false;
+      if (!commit.empty() || (binds(message, "commit") && counts))
+        commit += message;
+      else
+        before += message;
       // Outside of a message group (authentication, simple queries) each message goes its way.
       const bool grouped = message[0] == 'P' || message[0] == 'B' || message[0] == 'D' ||
                            message[0] == 'E' || message[0] == 'C' || message[0] == 'H';
       if (grouped) continue;
-      if (is_commit && !has_locks)
-        going_on = pass_on(l, group);
-      else
-        going_on = send_all(l.server, group);
-      group.clear();
-      is_commit = has_locks = false;
+      going_on = commit.empty() ? send_all(l.server, before) : pass_on(l, before, commit);
+      before.clear();
+      commit.clear();
+      counts = true;
     }
     if (!going_on) break;
   }
   if (!l.frozen && !l.swallow) l.cut_server();
 }
 
-bool fault_proxy::pass_on(link& l, const std::string& group) {
+bool fault_proxy::wait_until_done(link& l) {
+  std::unique_lock lock{mutex_};
+  changed_.wait(lock, [&] { return l.done >= l.asked || l.ended || stopping_; });
+  return l.done >= l.asked;
+}
+
+bool fault_proxy::pass_on(link& l, const std::string& before, const std::string& commit) {
+  using namespace std::string_view_literals;
   at_commit what{};
   {
     std::lock_guard lock{mutex_};
     what = std::exchange(next_, at_commit::forward);
-    if (what != at_commit::forward) arrived_ = true;
+  }
+  if (what == at_commit::forward) return send_all(l.server, before) && send_all(l.server, commit);
+
+  // Everything but the commit, and the server is asked to tell when it is done.
+  --l.asked;
+  send_all(l.server, before);
+  send_all(l.server, "H\0\0\0\4"sv);
+  wait_until_done(l);
+  {
+    std::lock_guard lock{mutex_};
+    arrived_ = true;
   }
   changed_.notify_all();
   auto wait_for_resume = [this] {
@@ -220,22 +255,23 @@ bool fault_proxy::pass_on(link& l, const std::string& group) {
     changed_.wait(lock, [this] { return resumed_ || stopping_; });
   };
   switch (what) {
-    case at_commit::forward: return send_all(l.server, group);
+    case at_commit::forward: break;
     case at_commit::cut:
       l.cut_server();
       l.cut_client();
       return false;
     case at_commit::commit_then_cut:
       l.swallow = true;
-      l.answered = false;
-      send_all(l.server, group);
-      l.answered.wait(false);
+      ++l.asked;
+      send_all(l.server, commit);
+      wait_until_done(l);
       l.cut_client();
       l.cut_server();
       return false;
     case at_commit::hold:
       wait_for_resume();
-      return send_all(l.server, group);
+      ++l.asked;
+      return send_all(l.server, commit);
     case at_commit::abandon:
       l.swallow = true;
       l.cut_client();
@@ -244,7 +280,7 @@ bool fault_proxy::pass_on(link& l, const std::string& group) {
       l.swallow = true;
       l.cut_client();
       wait_for_resume();
-      send_all(l.server, group);
+      send_all(l.server, commit);
       return false;
     case at_commit::freeze: l.frozen = true; return true;
   }

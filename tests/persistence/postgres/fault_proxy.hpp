@@ -11,8 +11,9 @@
 namespace troupe::test {
 
 /// A proxy in front of a Postgres server that knows the protocol well enough to interfere at exactly
-/// one point: when a client's message group that ends in a commit of rows has arrived, and nothing of
-/// it has been passed on. It forwards everything else unchanged. Unencrypted connections only.
+/// one point: the commit of a batch of rows, when the server has done all that comes before it, so that
+/// the transaction is open and holds its locks. It forwards everything else unchanged. Unencrypted
+/// connections only.
 class fault_proxy {
 public:
   explicit fault_proxy(std::uint16_t server_port);
@@ -25,7 +26,7 @@ public:
   enum class at_commit {
     forward,             ///< does nothing
     cut,                 ///< drops it and closes both sides: it never happens
-    commit_then_cut,     ///< passes it on, waits for the server's answer, then closes both sides
+    commit_then_cut,     ///< passes it on, waits until it is done, then closes both sides
     hold,                ///< keeps it until `resume` is called, then passes it on
     abandon,             ///< closes the client's side, drops it, leaves the server's side open
     abandon_then_commit, ///< closes the client's side, and passes it on at `resume`
@@ -47,7 +48,9 @@ private:
   void client_loop(link& l);
   void server_loop(link& l);
   /// False: the client's side is done with.
-  bool pass_on(link& l, const std::string& group);
+  bool pass_on(link& l, const std::string& before, const std::string& commit);
+  /// Waits until the server has done what was passed on; false when it is gone.
+  bool wait_until_done(link& l);
 
   std::uint16_t server_port_;
   std::uint16_t port_ = 0;
