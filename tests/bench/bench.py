@@ -312,25 +312,18 @@ level = "warn"
     @contextlib.contextmanager
     def serving(self, config: pathlib.Path) -> Iterator[tuple[int, Process]]:
         """troupe serve: its port and its process."""
-        port, admin_port = free_port(), free_port()
-        log = self.folder / "troupe.log"
-        log.unlink(missing_ok=True)
-        command = [
-            self.binary,
-            "serve",
-            "--config",
-            config,
-            f"--http.port={port}",
-            f"--operations.port={admin_port}",
-        ]
+        log, ready = self.folder / "troupe.log", self.folder / "ready.json"
+        for file in (log, ready):
+            file.unlink(missing_ok=True)
+        command = [self.binary, "serve", "--config", config, "--ready-file", ready]
+        command += ["--http.port=0", "--operations.port=0"]
         process = start([str(word) for word in command], log, dies_with_parent=signal.SIGTERM)
         try:
-            if (
-                not poll(lambda: not process.alive() or says_ready(admin_port, "/readyz"), 60)
-                or not process.alive()
-            ):
+            poll(lambda: ready.exists() or not process.alive(), 60)
+            if not ready.exists():
                 raise Failure(f"troupe serve does not get ready:\n{last_lines(log)}")
-            yield port, process
+            url = json.loads(ready.read_text(encoding="utf-8"))["url"]
+            yield urllib.parse.urlsplit(url).port, process
         finally:
             process.stop(signal.SIGTERM, 30)
 
