@@ -51,10 +51,12 @@ int run(int argc, char** argv) {
   root.require_subcommand(1);
   root.option_defaults()->always_capture_default(false);
   troupe::command_line line{root};
+  troupe::add_serve_command(root, line);
   troupe::add_migrate_command(root, line);
   troupe::add_generate_command(root, line);
   troupe::add_config_command(root, line);
   troupe::add_healthcheck_command(root, line);
+  troupe::add_openapi_command(root, line);
   troupe::add_version_command(root, line);
   try {
     root.parse(argc, argv);

@@ -34,15 +34,16 @@ void shard_life::fenced(std::string_view why) { enter(shard_state::fenced, why);
 
 void shard_life::enter(shard_state next, std::string_view why) {
   if (next == state_) return;
-  log::write(next == shard_state::fenced ? log::level::warn : log::level::debug, "shard",
-             "transition",
-             {{"family", to_string(ref_.fam)},
-              {"shard", ref_.shard},
-              {"epoch", epoch_},
-              {"incarnation", to_string(incarnation_)},
-              {"from", to_string(state_)},
-              {"to", to_string(next)},
-              {"why", why}});
+  auto level = next == shard_state::fenced ? log::level::warn : log::level::debug;
+  if (log::enabled(level))
+    log::write(level, "shard", "transition",
+               {{"family", to_string(ref_.fam)},
+                {"shard", ref_.shard},
+                {"epoch", epoch_},
+                {"incarnation", to_string(incarnation_)},
+                {"from", to_string(state_)},
+                {"to", to_string(next)},
+                {"why", why}});
   state_ = next;
   board_.epoch.store(epoch_, std::memory_order_relaxed);
   board_.state.store(next, std::memory_order_relaxed);

@@ -1,0 +1,281 @@
+#include "app/node.hpp"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "actors/catalog/catalog_shard.hpp"
+#include "actors/directory/directory_shard.hpp"
+#include "actors/guard/guard.hpp"
+#include "actors/message_types.hpp"
+#include "actors/password/worker.hpp"
+#include "actors/player/player_shard.hpp"
+#include "actors/player/registrations.hpp"
+#include "app/databases.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "base/timestamp.hpp"
+#include "persistence/redis/actors.hpp"
+
+namespace troupe {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+/// The directory's names are small; players get the rest of the memory for hot state.
+constexpr std::size_t directory_share = 8;
+
+/// A queue in front of an actor is checked this often at most while stopping.
+constexpr std::chrono::milliseconds stop_poll{5};
+
+std::uint32_t threads_or_cores(std::uint32_t configured) {
+  return configured ? configured : std::max(1u, std::thread::hardware_concurrency());
+}
+
+void append_field(std::string& out, std::string_view key, std::string_view value) {
+  append_json_string(out, key);
+  out += ':';
+  append_json_string(out, value);
+}
+
+} // namespace
+
+/// Shows what the board knows, at the moment somebody asks.
+class node::probe final : public prometheus::Collectable {
+public:
+  explicit probe(const shard_board& board) : board_(board) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    prometheus::MetricFamily states{"troupe_shards", "Shards of this node by family and state",
+                                    prometheus::MetricType::Gauge, {}};
+    prometheus::MetricFamily bytes{"troupe_hot_bytes", "Hot state in memory by family, in bytes",
+                                   prometheus::MetricType::Gauge, {}};
+    prometheus::MetricFamily waiting{"troupe_shard_waiting",
+                                     "Requests in line at shard actors by family",
+                                     prometheus::MetricType::Gauge, {}};
+    for (const auto& info : families) {
+      std::array<std::uint32_t, 7> by_state{};
+      double hot = 0;
+      double line = 0;
+      for (const auto& e : board_.of(info.id)) {
+        ++by_state[static_cast<std::size_t>(e.state.load(std::memory_order_relaxed))];
+        hot += static_cast<double>(e.hot_bytes.load(std::memory_order_relaxed));
+        line += e.waiting.load(std::memory_order_relaxed);
+      }
+      prometheus::ClientMetric::Label family_label{"family", std::string{info.name}};
+      for (std::size_t s = 0; s < by_state.size(); ++s)
+        states.metric.push_back(gauge(
+          {family_label, {"state", std::string{to_string(static_cast<shard_state>(s))}}},
+          by_state[s]));
+      bytes.metric.push_back(gauge({family_label}, hot));
+      waiting.metric.push_back(gauge({family_label}, line));
+    }
+    return {std::move(states), std::move(bytes), std::move(waiting)};
+  }
+
+private:
+  static prometheus::ClientMetric gauge(std::vector<prometheus::ClientMetric::Label> labels,
+                                        double value) {
+    prometheus::ClientMetric metric;
+    metric.label = std::move(labels);
+    metric.gauge.value = value;
+    return metric;
+  }
+
+  const shard_board& board_;
+};
+
+node::node(const settings& config) {
+  register_message_types();
+  system_config_.set("caf.scheduler.policy", "sharing");
+  system_config_.set("caf.scheduler.max-threads",
+                     static_cast<std::size_t>(threads_or_cores(config.actors.threads)));
+  system_config_.set("caf.scheduler.max-throughput",
+                     static_cast<std::size_t>(config.actors.max_throughput));
+  system_ = std::make_unique<caf::actor_system>(system_config_);
+}
+
+node::~node() = default;
+
+result<std::unique_ptr<node>> node::start(const settings& config) {
+  std::unique_ptr<node> made{new node(config)};
+  if (auto opened = made->open(config); !opened) return std::unexpected(opened.error());
+  made->spawn_guard_and_passwords(config);
+  made->spawn_shards(config);
+  return made;
+}
+
+result<void> node::open(const settings& config) {
+  database_set_settings wanted;
+  wanted.databases = addresses_of(config);
+  wanted.lanes = config.postgres.lanes;
+  wanted.readers = config.postgres.readers;
+  wanted.incarnation = incarnation_;
+  wanted.limits.batch_units = config.postgres.batch_units;
+  wanted.limits.lane_credits = config.postgres.lane_credits;
+  wanted.limits.connect_timeout = config.postgres.connect_timeout;
+  wanted.limits.statement_timeout = config.postgres.statement_timeout;
+  wanted.limits.round_trip_timeout = config.postgres.statement_timeout + std::chrono::seconds(2);
+  auto opened = database_set::open(*system_, wanted, *metrics_);
+  if (!opened) return std::unexpected(opened.error());
+  databases_ = std::move(*opened);
+  return {};
+}
+
+void node::spawn_shards(const settings& config) {
+  std::array<std::uint32_t, families.size()> counts{};
+  for (const auto& info : families)
+    counts[static_cast<std::size_t>(info.id)] = databases_->shard_count(info.id);
+  table_ = std::make_unique<shard_table>(counts);
+  board_ = std::make_unique<shard_board>(counts);
+  probe_ = std::make_unique<probe>(*board_);
+  registrations_ = spawn_registrations(
+    *system_, {databases_->readers().begin(), databases_->readers().end()});
+  services_.push_back(caf::actor_cast<caf::actor>(registrations_));
+
+  auto hot_memory = static_cast<std::size_t>(config.actors.hot_memory.bytes);
+  auto settings_of = [&](shard_ref ref) {
+    shard_settings made{ref, incarnation_, databases_->at(ref), &board_->at(ref)};
+    auto share = ref.fam == family::directory ? hot_memory / directory_share
+                                              : hot_memory - hot_memory / directory_share;
+    made.hot_bytes = share / databases_->shard_count(ref.fam);
+    made.queue = config.actors.shard_queue;
+    return made;
+  };
+  auto place = [&](shard_ref ref, const auto& actor) {
+    table_->place(ref, caf::actor_cast<caf::strong_actor_ptr>(actor));
+    shards_.push_back(caf::actor_cast<caf::actor>(actor));
+  };
+
+  std::size_t max_sessions = config.auth.max_sessions;
+  for (const auto& info : families)
+    for (std::int32_t s = 0; s < static_cast<std::int32_t>(databases_->shard_count(info.id)); ++s) {
+      shard_ref ref{info.id, s};
+      switch (info.id) {
+        case family::directory:
+          place(ref, spawn_directory_shard(*system_, settings_of(ref), {table_.get()}));
+          break;
+        case family::player:
+          place(ref, spawn_player_shard(*system_, settings_of(ref),
+                                        {&catalog_, table_.get(), max_sessions}));
+          break;
+        case family::catalog:
+          place(ref, spawn_catalog_shard(*system_, settings_of(ref),
+                                         {&catalog_, table_.get(), max_sessions}));
+          break;
+      }
+    }
+}
+
+void node::spawn_guard_and_passwords(const settings& config) {
+  guard_setup setup;
+  setup.auth = config.auth;
+  setup.redis_timeout = config.redis.timeout;
+  setup.revocations = revocations_;
+  setup.metrics = metrics_.get();
+  std::optional<redis_setup> redis;
+  if (!config.redis.url.value.empty()) {
+    auto address = parse_redis_url(config.redis.url.value);
+    if (!address) {
+      log::error("redis", "bad_url", {{"why", address.error().detail}});
+    } else {
+      redis.emplace();
+      redis->address = std::move(*address);
+      redis->timeout = config.redis.timeout;
+      redis->probe = std::make_shared<redis_probe>(*metrics_);
+      redis_ = redis->status;
+      setup.status = redis->status;
+      setup.redis = spawn_redis(*system_, *redis);
+      services_.push_back(caf::actor_cast<caf::actor>(setup.redis));
+    }
+  }
+  auto guard = spawn_guard(*system_, std::move(setup));
+  if (redis)
+    services_.push_back(spawn_revocation_feed(*system_, *redis, guard));
+  guard_ = guard;
+  services_.push_back(caf::actor_cast<caf::actor>(guard));
+  passwords_ = make_password_pool(*system_, config.auth, *metrics_);
+  for (const auto& worker : passwords_->workers())
+    services_.push_back(caf::actor_cast<caf::actor>(worker));
+}
+
+gateway::gateway_dependencies node::gateway_parts(const settings& config) {
+  return {*system_,    config,         *table_,       catalog_, guard_,
+          *passwords_, registrations_, *revocations_, *metrics_};
+}
+
+bool node::stop(steady_clock::time_point deadline) {
+  bool clean = true;
+  {
+    caf::scoped_actor self{*system_};
+    for (auto& shard : shards_) self->send(shard, release_shard{});
+    std::size_t released = 0;
+    bool waiting = true;
+    while (waiting && released < shards_.size()) {
+      self->receive([&](const shard_released&) { ++released; },
+                    caf::after(std::max(stop_poll, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                     deadline - steady_clock::now()))) >>
+                      [&] { waiting = false; });
+    }
+    clean = released == shards_.size();
+  }
+  table_->clear();
+  for (auto& actor : shards_) caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  for (auto& actor : services_) caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
+  return databases_->stop(std::max(left, std::chrono::milliseconds(100))) && clean;
+}
+
+bool node::serving() const noexcept { return board_->count(shard_state::active) == board_->size(); }
+
+std::vector<gateway::readiness_check> node::readiness() const {
+  std::vector<gateway::readiness_check> checks;
+  auto active = board_->count(shard_state::active);
+  checks.push_back({"shards", active == board_->size(),
+                    std::to_string(active) + " of " + std::to_string(board_->size()) + " serve"});
+  for (const auto& database : databases_->health())
+    checks.push_back({"database " + database.database, database.up,
+                      database.up ? "connected" : "out of reach"});
+  if (redis_)
+    checks.push_back({"redis", redis_->up(),
+                      redis_->up() ? "connected" : "out of reach: this node counts for itself", false});
+  return checks;
+}
+
+std::string node::shards_json() const {
+  std::string out = "{\"incarnation\":";
+  append_json_string(out, to_string(incarnation_));
+  out += ",\"shards\":[";
+  bool first = true;
+  for (const auto& info : families) {
+    const auto& list = board_->of(info.id);
+    for (std::size_t s = 0; s < list.size(); ++s) {
+      if (!std::exchange(first, false)) out += ',';
+      out += '{';
+      append_field(out, "family", info.name);
+      out += ",\"shard\":" + std::to_string(s) +
+             ",\"epoch\":" + std::to_string(list[s].epoch.load()) + ',';
+      append_field(out, "state", to_string(list[s].state.load()));
+      out += ",\"hot_bytes\":" + std::to_string(list[s].hot_bytes.load()) +
+             ",\"waiting\":" + std::to_string(list[s].waiting.load()) + '}';
+    }
+  }
+  return out += "]}";
+}
+
+std::string node::nodes_json() const {
+  using namespace std::chrono;
+  std::string out = "{\"nodes\":[{";
+  append_field(out, "incarnation", to_string(incarnation_));
+  out += ',';
+  append_field(out, "started_at",
+               to_string(timestamp{
+                 duration_cast<milliseconds>(started_at_.time_since_epoch()).count()}));
+  out += ',';
+  append_field(out, "state", serving() ? "active" : "joining");
+  out += ",\"shards\":" + std::to_string(board_->count(shard_state::active)) + "}]}";
+  return out;
+}
+
+} // namespace troupe

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <caf/all.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/api/catalog.hpp"
+#include "actors/api/interfaces.hpp"
+#include "actors/api/password_pool.hpp"
+#include "actors/api/revocation.hpp"
+#include "actors/cluster/shard_table.hpp"
+#include "actors/shard/shard_board.hpp"
+#include "base/error.hpp"
+#include "base/metrics.hpp"
+#include "base/uuid.hpp"
+#include "config/settings.hpp"
+#include "gateway/gateway.hpp"
+#include "persistence/database_set.hpp"
+#include "persistence/redis_port.hpp"
+
+namespace troupe {
+
+/// Everything of one node but its ports: the actor system, lanes and readers, the shards, the guard and
+/// the password workers. One per process, owned by `serve`, whose thread starts and stops it.
+class node {
+public:
+  /// Opens the databases and spawns the actors; the shards come to life by themselves afterwards.
+  /// Errors: `storage_unavailable`, `internal`, with a detail for operators.
+  static result<std::unique_ptr<node>> start(const settings& config);
+
+  ~node();
+
+  /// What the public gateway stands on.
+  gateway::gateway_dependencies gateway_parts(const settings& config);
+
+  /// Gives every shard up and lets lanes finish. True when all of it was done before `deadline`; when not,
+  /// threads may hang and the process must leave by `_exit`. Call once, after the gateway was drained.
+  bool stop(std::chrono::steady_clock::time_point deadline);
+
+  const uuid& incarnation() const noexcept { return incarnation_; }
+  metric_registry& metrics() noexcept { return *metrics_; }
+  caf::actor_system& system() noexcept { return *system_; }
+
+  /// Every shard serves.
+  bool serving() const noexcept;
+  std::vector<gateway::readiness_check> readiness() const;
+  std::string shards_json() const;
+  std::string nodes_json() const;
+
+private:
+  class probe;
+  explicit node(const settings& config);
+  result<void> open(const settings& config);
+  void spawn_shards(const settings& config);
+  void spawn_guard_and_passwords(const settings& config);
+
+  std::shared_ptr<metric_registry> metrics_ = std::make_shared<metric_registry>();
+  uuid incarnation_ = make_uuid_v7();
+  std::chrono::system_clock::time_point started_at_ = std::chrono::system_clock::now();
+  caf::actor_system_config system_config_;
+  std::unique_ptr<caf::actor_system> system_;
+  std::unique_ptr<database_set> databases_;
+  catalog_view catalog_;
+  std::unique_ptr<shard_table> table_;
+  std::unique_ptr<shard_board> board_;
+  std::unique_ptr<probe> probe_;
+  std::vector<caf::actor> shards_;
+  std::vector<caf::actor> services_; ///< everything else that must be told to end
+  std::shared_ptr<revocation_set> revocations_ = std::make_shared<revocation_set>();
+  std::shared_ptr<redis_status> redis_; ///< null: there is no Redis
+  std::shared_ptr<password_pool> passwords_;
+  guard_actor guard_;
+  registrations_actor registrations_;
+};
+
+} // namespace troupe

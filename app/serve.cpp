@@ -1,0 +1,239 @@
+#include "app/serve.hpp"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "app/databases.hpp"
+#include "app/node.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "base/version.hpp"
+#include "config/render.hpp"
+#include "gateway/gateway.hpp"
+#include "persistence/migrations.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+/// What must be over when the drain is: releasing shards, closing connections.
+constexpr auto stop_limit = 10s;
+/// After that, `~actor_system` gets this long before the process leaves without it.
+constexpr auto exit_limit = 3s;
+/// How long the shards may take to come to life before that is worth a warning.
+constexpr auto patience = 30s;
+
+sigset_t shutdown_signals() {
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGTERM);
+  sigaddset(&wanted, SIGINT);
+  return wanted;
+}
+
+/// SIGTERM, SIGINT and `POST /drain`, as events of this thread.
+class shutdown_requests {
+public:
+  shutdown_requests() {
+    auto wanted = shutdown_signals();
+    signals_ = signalfd(-1, &wanted, SFD_CLOEXEC);
+    asked_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  }
+  ~shutdown_requests() {
+    close(signals_);
+    close(asked_);
+  }
+  shutdown_requests(const shutdown_requests&) = delete;
+  shutdown_requests& operator=(const shutdown_requests&) = delete;
+
+  /// From any thread: as if a signal had come.
+  void ask() const {
+    std::uint64_t one = 1;
+    [[maybe_unused]] auto written = write(asked_, &one, sizeof one);
+  }
+
+  /// Waits for the first request; nothing when `limit` is over before.
+  std::optional<std::string> wait(std::optional<std::chrono::milliseconds> limit) {
+    std::array<pollfd, 2> fds{{{signals_, POLLIN, 0}, {asked_, POLLIN, 0}}};
+    int timeout = limit ? static_cast<int>(limit->count()) : -1;
+    int ready = poll(fds.data(), fds.size(), timeout);
+    if (ready <= 0) return std::nullopt;
+    if (fds[0].revents) {
+      signalfd_siginfo info{};
+      if (read(signals_, &info, sizeof info) == sizeof info)
+        return info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+    }
+    std::uint64_t count = 0;
+    if (read(asked_, &count, sizeof count) == sizeof count) return "operations port";
+    return std::nullopt;
+  }
+
+  /// From now on a signal ends the process at once.
+  void end_at_the_next() {
+    std::thread([fd = signals_] {
+      signalfd_siginfo info{};
+      while (read(fd, &info, sizeof info) != sizeof info)
+        if (errno != EINTR) return;
+      log::warn("serve", "second_signal", {{"consequence", "ends now"}});
+      log::flush();
+      _exit(static_cast<int>(exit_code::temporary));
+    }).detach();
+  }
+
+private:
+  int signals_ = -1;
+  int asked_ = -1;
+};
+
+exit_code report(std::string_view step, const failure& why) {
+  log::error("serve", "cannot_start",
+             {{"step", step}, {"why", to_string(why.code)}, {"detail", why.detail}});
+  log::flush();
+  return to_exit_code(why.code);
+}
+
+std::string url_of(std::string_view scheme, std::string_view address, std::uint16_t port) {
+  std::string host{address == "0.0.0.0" ? "127.0.0.1" : address == "::" ? "::1" : address};
+  if (host.contains(':')) host = '[' + host + ']';
+  return std::string{scheme} + "://" + host + ':' + std::to_string(port);
+}
+
+/// Written under another name first, so that whoever waits for the file never reads half of it.
+bool write_ready_file(const std::filesystem::path& path, std::string_view url,
+                      std::string_view admin_url) {
+  std::string text = "{\"url\": ";
+  append_json_string(text, url);
+  text += ", \"admin_url\": ";
+  append_json_string(text, admin_url);
+  text += ", \"pid\": " + std::to_string(getpid()) + "}\n";
+  auto draft = path;
+  draft += ".new";
+  std::ofstream file{draft};
+  file << text;
+  file.close();
+  std::error_code error;
+  if (file) std::filesystem::rename(draft, path, error);
+  return file && !error;
+}
+
+std::string version_json() {
+  std::string out = "{\"version\":";
+  append_json_string(out, version());
+  out += ",\"commit\":";
+  append_json_string(out, build_commit());
+  out += ",\"compiler\":";
+  append_json_string(out, build_compiler());
+  out += ",\"libraries\":";
+  append_json_string(out, build_libraries());
+  return out += '}';
+}
+
+gateway::operations_callbacks callbacks_for(node& running, const configuration& config,
+                                            const shutdown_requests& requests,
+                                            const std::atomic<bool>& started) {
+  return {
+    .readiness = [&running] { return running.readiness(); },
+    .started = [&started] { return started.load(); },
+    .config = [&config] { return to_json(config); },
+    .shards = [&running] { return running.shards_json(); },
+    .nodes = [&running] { return running.nodes_json(); },
+    .version = [] { return version_json(); },
+    .drain = [&requests] { requests.ask(); },
+  };
+}
+
+} // namespace
+
+void hold_shutdown_signals() {
+  auto wanted = shutdown_signals();
+  pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
+}
+
+exit_code serve(const configuration& config, const serve_options& options) {
+  const auto& values = config.values;
+  shutdown_requests requests;
+
+  // -- start ----------------------------------------------------------------------------------------
+  log::info("serve", "starting", {{"version", version()}, {"commit", build_commit()}});
+  if (auto checked = check_schema(addresses_of(values)); !checked)
+    return report("check the databases' schema", checked.error());
+
+  auto made = node::start(values);
+  if (!made) return report("open the databases", made.error());
+  auto& running = **made;
+  log::info("serve", "node_started", {{"incarnation", to_string(running.incarnation())}});
+
+  std::atomic<bool> started{false};
+  std::optional<gateway::operations_port> operations;
+  operations.emplace(values.operations, running.system(), running.metrics(),
+                     callbacks_for(running, config, requests, started));
+  if (auto opened = operations->start(); !opened)
+    return report("open the operations port", opened.error());
+
+  auto deadline = steady_clock::now() + patience;
+  std::optional<std::string> why;
+  while (!why && !running.serving()) {
+    why = requests.wait(10ms);
+    if (steady_clock::now() > deadline) {
+      log::warn("serve", "shards_not_ready", {{"detail", running.readiness().front().detail}});
+      deadline += patience;
+    }
+  }
+
+  std::optional<gateway::public_gateway> api;
+  if (!why) {
+    api.emplace(running.gateway_parts(values));
+    if (auto opened = api->start(); !opened) return report("open the public port", opened.error());
+    operations->show(&api->metrics());
+    started = true;
+    auto scheme = values.http.tls_certificate_file.empty() ? "http" : "https";
+    auto url = url_of(scheme, values.http.address, api->port());
+    auto admin_url = url_of("http", values.operations.address, operations->port());
+    log::info("serve", "listening", {{"url", url}, {"docs", url + "/docs"}, {"admin_url", admin_url}});
+    if (!options.ready_file.empty() && !write_ready_file(options.ready_file, url, admin_url)) {
+      log::error("serve", "cannot_write_ready_file", {{"file", options.ready_file.string()}});
+      return exit_code::cannot_create;
+    }
+    why = requests.wait(std::nullopt);
+  }
+
+  // -- stop -----------------------------------------------------------------------------------------
+  requests.end_at_the_next();
+  log::info("serve", "draining", {{"why", why.value_or("unknown")}});
+  bool drained = !api || api->drain(steady_clock::now() + values.http.drain_timeout);
+  operations->show(nullptr);
+  if (api) api->stop();
+  bool stopped = running.stop(steady_clock::now() + stop_limit);
+  operations->stop();
+  log::info("serve", "stopped", {{"drained", drained}, {"released", stopped}});
+  log::flush();
+
+  // Whatever still hangs after that must not keep the process: everything durable is durable.
+  std::thread([] {
+    std::this_thread::sleep_for(exit_limit);
+    _exit(static_cast<int>(exit_code::ok));
+  }).detach();
+  api.reset();
+  operations.reset();
+  made->reset();
+  return exit_code::ok;
+}
+
+} // namespace troupe
