@@ -7,8 +7,9 @@
 
 #include "persistence/records.hpp"
 
-// Messages of the guard: what a node's gateways share with each other and, through Redis, with those of
-// other nodes, to keep abusers out. Nothing here is a truth: with Redis gone a node goes on by itself.
+// Messages of the guard: what a node's gateways share with each other and, through Redis, with those
+// of other nodes, to keep abusers out. Nothing here is a truth: with Redis gone a node goes on by
+// itself.
 
 namespace troupe {
 
@@ -22,7 +23,8 @@ struct login_verdict {
   std::uint32_t retry_after_s = 0;
 };
 
-/// Tells how a log-in ended; failures count towards a lock-out, a success clears the account's count.
+/// Tells how a log-in ended; failures count towards a lock-out, a success clears the account's
+/// count.
 struct record_login {
   std::string account;
   std::string address;

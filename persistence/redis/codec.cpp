@@ -45,7 +45,8 @@ return 1
 constexpr std::string_view load_revocations_source = R"(
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local found = redis.call('ZRANGE', KEYS[1], string.format('(%.0f', now), '+inf', 'BYSCORE', 'LIMIT', 0, 100000,
+local after_now = string.format('(%.0f', now)
+local found = redis.call('ZRANGE', KEYS[1], after_now, '+inf', 'BYSCORE', 'LIMIT', 0, 100000,
                          'WITHSCORES')
 for at = 2, #found, 2 do found[at] = math.floor(tonumber(found[at]) - now) end
 return found

@@ -13,7 +13,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Real workers on threads of their own, at the lowest cost that Argon2id allows; the test waits for them.
+/// Real workers on threads of their own, at the lowest cost that Argon2id allows; the test waits for
+/// them.
 struct password_fixture : test_coordinator_fixture<> {
   metric_registry metrics;
   auth_settings settings = cheap();

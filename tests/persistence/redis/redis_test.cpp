@@ -22,7 +22,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// What actors of the test heard, for the test's thread. Waits are bounded, and end as soon as may be.
+/// What actors of the test heard, for the test's thread. Waits are bounded, and end as soon as may
+/// be.
 class ear {
 public:
   void hear(redis_receipts receipts) {
@@ -416,7 +417,7 @@ TEST_CASE("the Redis of the test run, over TCP") {
   CHECK(a.get<kept_response>(fetch_response{op}).bytes == "over TCP");
 }
 
-// -- TLS --------------------------------------------------------------------------------------------
+// -- TLS ------------------------------------------------------------------------------------------
 
 namespace {
 
