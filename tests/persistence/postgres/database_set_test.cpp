@@ -5,7 +5,7 @@
 #include <set>
 
 #include "persistence/caf_errors.hpp"
-#include "persistence/redis_port.hpp"
+#include "tests/persistence/caf_types.hpp"
 #include "tests/persistence/postgres/fault_proxy.hpp"
 #include "tests/persistence/postgres/test_lane.hpp"
 
@@ -15,15 +15,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// An actor system with the message types, once per process.
 caf::actor_system_config& configuration() {
-  static const bool registered = [] {
-    caf::core::init_global_meta_objects();
-    caf::init_global_meta_objects<caf::id_block::troupe_persistence>();
-    return true;
-  }();
+  register_types();
   static caf::actor_system_config config;
-  if (registered) config.set("caf.scheduler.max-threads", 2);
+  config.set("caf.scheduler.max-threads", 2);
   return config;
 }
 
