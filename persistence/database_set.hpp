@@ -45,7 +45,7 @@ struct database_reader {
 
 struct database_health {
   std::string database;
-  bool up = false; ///< every lane and reader has its connection
+  bool up = false;                             ///< every lane and reader has its connection
   std::chrono::steady_clock::time_point since; ///< of the last change of `up`
 };
 

@@ -22,11 +22,13 @@
 namespace troupe {
 
 /// Receipts for units of one shard, in commit order.
-struct write_receipts { std::vector<write_receipt> items; };
+struct write_receipts {
+  std::vector<write_receipt> items;
+};
 
 struct acquire_receipt {
   shard_ref shard;
-  std::int64_t epoch = 0;     ///< the new epoch, when `why` is none
+  std::int64_t epoch = 0; ///< the new epoch, when `why` is none
   failure why{errc::none, {}, {}, {}};
 };
 
@@ -37,9 +39,15 @@ struct tenure_lost {
 };
 
 // What a shard actor can load. Loads of many shards are answered from few statements.
-struct load_player { uuid id; };
-struct load_name { std::string key; };
-struct load_operation { uuid op_id; };
+struct load_player {
+  uuid id;
+};
+struct load_name {
+  std::string key;
+};
+struct load_operation {
+  uuid op_id;
+};
 struct load_jobs {}; ///< all jobs of the shard that are not done
 struct load_catalog {};
 using load_key = std::variant<load_player, load_name, load_operation, load_jobs, load_catalog>;
@@ -53,7 +61,9 @@ struct load_receipt {
   load_value value;
   failure why{errc::none, {}, {}, {}}; ///< not none: the storage could not be read
 };
-struct load_receipts { std::vector<load_receipt> items; };
+struct load_receipts {
+  std::vector<load_receipt> items;
+};
 
 /// What a lane or reader answers to. Every shard actor's interface extends it.
 using shard_client =
@@ -104,17 +114,26 @@ struct registration {
   uuid player_id;
   std::string player_name;
 };
-struct registrations { std::vector<registration> items; };
+struct registrations {
+  std::vector<registration> items;
+};
 
 /// Players per game over the shards of one database; games without players are left out.
-struct sum_counters { std::vector<uuid> game_ids; };
-struct counter { uuid game_id; std::int64_t players = 0; };
-struct counters { std::vector<counter> items; };
+struct sum_counters {
+  std::vector<uuid> game_ids;
+};
+struct counter {
+  uuid game_id;
+  std::int64_t players = 0;
+};
+struct counters {
+  std::vector<counter> items;
+};
 
 /// Reader: one Postgres connection for loads and reads over all shards. Runs on every node, a few
 /// per database. Failures come back as CAF errors of `errc`.
-using reader_actor = caf::typed_actor<caf::result<void>(load_request),
-                                      caf::result<registrations>(list_registrations),
-                                      caf::result<counters>(sum_counters)>;
+using reader_actor =
+  caf::typed_actor<caf::result<void>(load_request), caf::result<registrations>(list_registrations),
+                   caf::result<counters>(sum_counters)>;
 
 } // namespace troupe

@@ -14,23 +14,57 @@ namespace troupe {
 // Row changes. Each names rows of the unit's own shard only. Within one unit no key is named twice;
 // over the units in flight of one shard the shard actor guarantees the same.
 
-struct put_player { player_record row; };
-struct put_library_entry { uuid player_id; library_entry row; };
-struct delete_library_entry { uuid player_id; uuid game_id; };
-struct delete_library { uuid player_id; };
+struct put_player {
+  player_record row;
+};
+struct put_library_entry {
+  uuid player_id;
+  library_entry row;
+};
+struct delete_library_entry {
+  uuid player_id;
+  uuid game_id;
+};
+struct delete_library {
+  uuid player_id;
+};
 /// Adds to the shard's number of players of a game. Deltas of one batch are summed before they are
 /// written, so many units of a batch may name the same game.
-struct add_to_counter { uuid game_id; std::int64_t delta = 0; };
-struct put_session { session_record row; };
-struct delete_session { uuid account_id; uuid session_id; };
-struct delete_sessions { uuid account_id; };
-struct put_name { name_record row; };
-struct delete_name { std::string key; };
-struct put_studio { studio_record row; };
-struct put_game { game_record row; };
-struct put_staff { staff_record row; };
-struct put_job { job_record row; };
-struct delete_job { uuid id; };
+struct add_to_counter {
+  uuid game_id;
+  std::int64_t delta = 0;
+};
+struct put_session {
+  session_record row;
+};
+struct delete_session {
+  uuid account_id;
+  uuid session_id;
+};
+struct delete_sessions {
+  uuid account_id;
+};
+struct put_name {
+  name_record row;
+};
+struct delete_name {
+  std::string key;
+};
+struct put_studio {
+  studio_record row;
+};
+struct put_game {
+  game_record row;
+};
+struct put_staff {
+  staff_record row;
+};
+struct put_job {
+  job_record row;
+};
+struct delete_job {
+  uuid id;
+};
 
 using row_change =
   std::variant<put_player, put_library_entry, delete_library_entry, delete_library, add_to_counter,
@@ -41,7 +75,8 @@ using row_change =
 /// its row in the operation ledger.
 struct write_unit {
   shard_ref shard;
-  std::int64_t epoch = 0; ///< the epoch at which the shard actor acquired its shard: names its tenure
+  std::int64_t epoch =
+    0; ///< the epoch at which the shard actor acquired its shard: names its tenure
   uuid op_id;
   digest request_hash{}; ///< of the request; all zero for an operation id the gateway made
   std::string result;    ///< the answer to keep in the ledger, msgpack

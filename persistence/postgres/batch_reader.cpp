@@ -191,17 +191,16 @@ private:
       image.studios.push_back({studios.id(i, 0), studios.text(i, 1), studios.time(i, 2)});
     const auto& games = results[first + 1];
     for (std::size_t i = 0; i < games.size(); ++i)
-      image.games.push_back(
-        {games.id(i, 0), games.id(i, 1), games.text(i, 2), games.time(i, 3)});
+      image.games.push_back({games.id(i, 0), games.id(i, 1), games.text(i, 2), games.time(i, 3)});
     const auto& staff = results[first + 2];
     for (std::size_t i = 0; i < staff.size(); ++i)
-      image.staff.push_back({.id = staff.id(i, 0),
-                             .username = staff.text(i, 1),
-                             .password_hash = staff.text(i, 2),
-                             .role = static_cast<staff_role>(staff.int2(i, 3)),
-                             .studio_id = staff.is_null(i, 4) ? std::nullopt
-                                                              : std::optional{staff.id(i, 4)},
-                             .created_at = staff.time(i, 5)});
+      image.staff.push_back(
+        {.id = staff.id(i, 0),
+         .username = staff.text(i, 1),
+         .password_hash = staff.text(i, 2),
+         .role = static_cast<staff_role>(staff.int2(i, 3)),
+         .studio_id = staff.is_null(i, 4) ? std::nullopt : std::optional{staff.id(i, 4)},
+         .created_at = staff.time(i, 5)});
     const auto& sessions = results[first + 3];
     for (std::size_t i = 0; i < sessions.size(); ++i)
       image.sessions.push_back(read_session(sessions, i, 0));
@@ -233,9 +232,10 @@ failure because(errc code) { return {code, {}, {}, std::nullopt}; }
 } // namespace
 
 batch_reader::batch_reader(settings options, watchdog& dog, reader_probe& probe)
-    : options_(std::move(options)), probe_(probe),
-      primary_(options_.dsn, options_of(options_), options_.limits.round_trip_timeout, dog),
-      jitter_(std::hash<uuid>{}(options_.incarnation) ^ std::hash<std::string>{}(options_.label)) {
+  : options_(std::move(options)),
+    probe_(probe),
+    primary_(options_.dsn, options_of(options_), options_.limits.round_trip_timeout, dog),
+    jitter_(std::hash<uuid>{}(options_.incarnation) ^ std::hash<std::string>{}(options_.label)) {
   if (!options_.replica_dsn.empty())
     replica_.emplace(options_.replica_dsn, options_of(options_), options_.limits.round_trip_timeout,
                      dog);
@@ -314,8 +314,8 @@ void batch_reader::read(progress& out) {
 void batch_reader::expire(progress& out) {
   const auto oldest = clock::now() - options_.limits.unit_wait;
   while (!waiting_.empty() && waiting_.front().arrived < oldest) {
-    out.loads.push_back({.ticket = waiting_.front().number,
-                         .why = because(errc::storage_unavailable)});
+    out.loads.push_back(
+      {.ticket = waiting_.front().number, .why = because(errc::storage_unavailable)});
     probe_.request_failed(1);
     waiting_.pop_front();
   }

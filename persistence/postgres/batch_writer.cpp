@@ -52,8 +52,7 @@ constexpr std::string_view query_cancelled = "57014";
 constexpr std::string_view division_by_zero = "22012";
 
 sql_failure rolled_back() {
-  return {.sqlstate = "40000", .message = "the commit rolled back",
-          .statement = sql::commit.name};
+  return {.sqlstate = "40000", .message = "the commit rolled back", .statement = sql::commit.name};
 }
 
 /// The shards of a statement, and what is known of each, in the order of their keys: every lane of
@@ -144,9 +143,10 @@ failure because(errc code) { return {code, {}, {}, std::nullopt}; }
 } // namespace
 
 batch_writer::batch_writer(settings options, watchdog& dog, writer_probe& probe)
-    : options_(std::move(options)), probe_(probe),
-      connection_(options_.dsn, options_of(options_), options_.limits.round_trip_timeout, dog),
-      jitter_(std::hash<uuid>{}(options_.incarnation) ^ std::hash<std::string>{}(options_.label)) {}
+  : options_(std::move(options)),
+    probe_(probe),
+    connection_(options_.dsn, options_of(options_), options_.limits.round_trip_timeout, dog),
+    jitter_(std::hash<uuid>{}(options_.incarnation) ^ std::hash<std::string>{}(options_.label)) {}
 
 // -- what comes in --------------------------------------------------------------------------------
 
@@ -250,10 +250,9 @@ void batch_writer::refuse(const unit_item& item, errc code, progress& out) {
 void batch_writer::fence_off(shard_ref shard) {
   const auto found = tenures_.find(shard);
   if (found == tenures_.end()) return;
-  log::warn("writer", "fenced",
-            {{"lane", options_.label},
-             {"shard", to_string(shard)},
-             {"epoch", found->second.current}});
+  log::warn(
+    "writer", "fenced",
+    {{"lane", options_.label}, {"shard", to_string(shard)}, {"epoch", found->second.current}});
   tenures_.erase(found);
 }
 
@@ -273,8 +272,8 @@ void batch_writer::expire(progress& out) {
     if (const auto* unit = std::get_if<unit_item>(&next)) return too_old(*unit);
     if (const auto* acquisition = std::get_if<acquire_item>(&next)) {
       if (acquisition->arrived >= oldest) return false;
-      out.acquisitions.push_back({acquisition->number, acquisition->shard, 0,
-                                  because(errc::storage_unavailable)});
+      out.acquisitions.push_back(
+        {acquisition->number, acquisition->shard, 0, because(errc::storage_unavailable)});
       return true;
     }
     return false;
@@ -386,8 +385,7 @@ void batch_writer::run_batch(batch units, progress& out) {
     }
     return run_carefully(std::move(units), out);
   }
-  if (done->back().command_tag() != "COMMIT")
-    return reject(std::move(units), rolled_back(), out);
+  if (done->back().command_tag() != "COMMIT") return reject(std::move(units), rolled_back(), out);
   backoff_ = 0ms;
   probe_.batch_committed(units.size(), clock::now() - began);
   for (const auto& item : units) settle(item, {.status = write_status::committed}, out);
@@ -436,9 +434,8 @@ void batch_writer::run_carefully(batch units, progress& out) {
   batch known;
   if (fresh.size() < units.size()) {
     const std::unordered_set<uuid> is_fresh{fresh.begin(), fresh.end()};
-    const auto split = std::ranges::stable_partition(units, [&](const unit_item& item) {
-      return is_fresh.contains(item.unit->op_id);
-    });
+    const auto split = std::ranges::stable_partition(
+      units, [&](const unit_item& item) { return is_fresh.contains(item.unit->op_id); });
     known.assign(std::make_move_iterator(split.begin()), std::make_move_iterator(split.end()));
     units.erase(split.begin(), split.end());
   }
@@ -452,15 +449,15 @@ void batch_writer::run_carefully(batch units, progress& out) {
 
   auto closed = connection_.run(closing);
   if (!closed && closed.error().lost) {
-    if (!known.empty()) retries_.push_front(std::move(known)); // nothing of theirs was to be written
+    if (!known.empty())
+      retries_.push_front(std::move(known)); // nothing of theirs was to be written
     if (units.empty()) return note(closed.error());
     return enter_doubt(std::move(units), closed.error());
   }
   if (!closed || closed->back().command_tag() != "COMMIT") {
     units.insert(units.end(), std::make_move_iterator(known.begin()),
                  std::make_move_iterator(known.end()));
-    return reject(std::move(units),
-                  closed ? rolled_back() : closed.error(), out);
+    return reject(std::move(units), closed ? rolled_back() : closed.error(), out);
   }
 
   backoff_ = 0ms;
@@ -537,7 +534,8 @@ void batch_writer::settle_doubt(progress& out) {
       array_parameter processes{element::int4};
       for (auto pid : stale_backends_) processes.add(pid);
       call end{&sql::end_backends, {}};
-      end.arguments.add(std::move(processes)).add(std::string_view{to_string(options_.incarnation)});
+      end.arguments.add(std::move(processes))
+        .add(std::string_view{to_string(options_.incarnation)});
       repair.push_back(std::move(end));
     }
     if (auto repaired = connection_.run(repair); !repaired) note(repaired.error());
@@ -547,8 +545,8 @@ void batch_writer::settle_doubt(progress& out) {
   if ((*done)[3].command_tag() != "COMMIT") return back_off();
 
   std::unordered_set<shard_ref> bumped;
-  for (const auto& fences_now = (*done)[2]; const auto i :
-       std::views::iota(std::size_t{0}, fences_now.size())) {
+  for (const auto& fences_now = (*done)[2];
+       const auto i : std::views::iota(std::size_t{0}, fences_now.size())) {
     const auto shard = shard_at(fences_now, i, 0, 1);
     if (!shard) continue;
     tenures_.at(*shard).current = fences_now.int8(i, 2);
@@ -565,11 +563,11 @@ void batch_writer::settle_doubt(progress& out) {
       // A row that is not ours was written by a later owner, for a retry of the same request.
       const bool ours = found->second.result == unit.result &&
                         found->second.request_hash == unit.request_hash;
-      settle(item,
-             ours ? write_receipt{.status = write_status::committed}
-                  : write_receipt{.status = write_status::duplicate,
-                                  .stored = std::move(found->second)},
-             out);
+      settle(
+        item,
+        ours ? write_receipt{.status = write_status::committed}
+             : write_receipt{.status = write_status::duplicate, .stored = std::move(found->second)},
+        out);
     } else if (!bumped.contains(unit.shard)) {
       told.insert(unit.shard);
       settle(item, {.status = write_status::fenced}, out);
@@ -617,7 +615,8 @@ void batch_writer::run_acquisitions(progress& out) {
 
   std::unordered_map<shard_ref, std::int64_t> taken;
   auto missing = [&](const acquire_item& item) { return !taken.contains(item.shard); };
-  for (int attempt = 0; attempt < take_attempts && std::ranges::any_of(wanted, missing); ++attempt) {
+  for (int attempt = 0; attempt < take_attempts && std::ranges::any_of(wanted, missing);
+       ++attempt) {
     fence_arrays read;
     for (const auto& item : wanted)
       if (missing(item)) read.add(item.shard);
@@ -638,9 +637,9 @@ void batch_writer::run_acquisitions(progress& out) {
     std::vector<fence> fences;
     for (std::size_t i = 0; i < (*seen)[0].size(); ++i)
       if (const auto shard = shard_at((*seen)[0], i, 0, 1))
-        fences.push_back({*shard, (*seen)[0].int8(i, 2),
-                          (*seen)[0].is_null(i, 3) ? std::nullopt
-                                                   : std::optional{(*seen)[0].id(i, 3)}});
+        fences.push_back(
+          {*shard, (*seen)[0].int8(i, 2),
+           (*seen)[0].is_null(i, 3) ? std::nullopt : std::optional{(*seen)[0].id(i, 3)}});
     if (fences.empty()) break;
     std::ranges::sort(fences, by_key, &fence::shard);
 
@@ -685,7 +684,8 @@ void batch_writer::run_acquisitions(progress& out) {
         note(repaired.error());
         if (repaired.error().lost) return;
       }
-      if (done.error().sqlstate != query_cancelled && !passes_by_itself(done.error().sqlstate)) break;
+      if (done.error().sqlstate != query_cancelled && !passes_by_itself(done.error().sqlstate))
+        break;
       continue;
     }
     if ((*done)[3].command_tag() != "COMMIT") continue;

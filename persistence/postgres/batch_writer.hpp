@@ -131,8 +131,8 @@ private:
   std::unordered_map<shard_ref, tenure> tenures_;
 
   std::deque<queued> queue_;
-  std::deque<batch> retries_;   ///< batches that are certain not to have committed; before the queue
-  std::optional<batch> doubt_;  ///< a batch that may have committed; before everything
+  std::deque<batch> retries_;  ///< batches that are certain not to have committed; before the queue
+  std::optional<batch> doubt_; ///< a batch that may have committed; before everything
   std::size_t waiting_ = 0;
   std::uint64_t next_number_ = 1;
 

@@ -11,8 +11,10 @@ namespace troupe::postgres {
 
 connection::connection(std::string dsn, dial_options options,
                        std::chrono::milliseconds round_trip_timeout, watchdog& dog)
-    : dsn_(std::move(dsn)), options_(std::move(options)),
-      round_trip_timeout_(round_trip_timeout), dog_(dog) {}
+  : dsn_(std::move(dsn)),
+    options_(std::move(options)),
+    round_trip_timeout_(round_trip_timeout),
+    dog_(dog) {}
 
 std::expected<void, std::string> connection::open() {
   close();

@@ -27,8 +27,8 @@ result<layout> read_layout(const database_set_settings& settings) {
   try {
     postgres::dial_options options;
     options.application_name = to_string(settings.incarnation);
-    options.connect_timeout =
-      std::chrono::ceil<std::chrono::seconds>(settings.limits.connect_timeout);
+    options.connect_timeout = std::chrono::ceil<std::chrono::seconds>(
+      settings.limits.connect_timeout);
     options.statement_timeout = settings.limits.statement_timeout;
     auto connection = postgres::dial(control.dsn, options);
     pqxx::nontransaction read{connection.session};
@@ -71,7 +71,7 @@ class postgres_databases final : public database_set {
 public:
   postgres_databases(caf::actor_system& system, const database_set_settings& settings,
                      const layout& found, metric_registry& metrics)
-      : counts_(found.counts) {
+    : counts_(found.counts) {
     for (const auto& address : settings.databases) {
       auto& database = databases_.emplace_back();
       database.name = address.name;
@@ -80,8 +80,8 @@ public:
       for (std::uint32_t i = 0; i < settings.readers; ++i)
         spawn_reader(system, settings, address, i, metrics);
       spawn_sweeper(system, settings, address);
-      readers_.push_back({address.name, database.readers.front().first,
-                          database.readers.front().second});
+      readers_.push_back(
+        {address.name, database.readers.front().first, database.readers.front().second});
     }
     for (std::size_t fam = 0; fam < families.size(); ++fam) {
       for (std::size_t shard = 0; shard < found.homes[fam].size(); ++shard) {
@@ -166,10 +166,10 @@ private:
     auto health = database.links.emplace_back(std::make_shared<link_health>());
     auto credit = std::make_shared<credits>(settings.limits.reader_credits);
     auto probe = std::make_shared<postgres::reader_probe>(metrics, address.name, i);
-    auto reader = postgres::spawn_reader(system,
-                                         {address.dsn, address.replica_dsn, label(address, i),
-                                          settings.incarnation, settings.limits},
-                                         std::move(probe), credit, around(std::move(health)));
+    auto reader = postgres::spawn_reader(
+      system,
+      {address.dsn, address.replica_dsn, label(address, i), settings.incarnation, settings.limits},
+      std::move(probe), credit, around(std::move(health)));
     database.readers.emplace_back(reader, credit);
     reading_.push_back(std::move(reader));
   }
@@ -182,8 +182,7 @@ private:
 
   std::array<std::uint32_t, families.size()> counts_;
   std::shared_ptr<postgres::watchdog> dog_ = std::make_shared<postgres::watchdog>();
-  std::shared_ptr<postgres::running_actors> running_ =
-    std::make_shared<postgres::running_actors>();
+  std::shared_ptr<postgres::running_actors> running_ = std::make_shared<postgres::running_actors>();
   std::vector<one_database> databases_;
   std::array<std::vector<shard_storage>, families.size()> shards_;
   std::vector<database_reader> readers_;

@@ -13,9 +13,10 @@ namespace troupe::postgres {
 /// How a connection is opened. What the DSN says itself about time-outs and keep-alives wins, except
 /// for the application name.
 struct dial_options {
-  std::string application_name;                  ///< a node's incarnation, so that others may end it
-  std::chrono::seconds connect_timeout{5};       ///< at least 2 (libpq's own bound)
-  std::chrono::milliseconds tcp_user_timeout{5'000}; ///< unacknowledged data older than this: broken
+  std::string application_name;            ///< a node's incarnation, so that others may end it
+  std::chrono::seconds connect_timeout{5}; ///< at least 2 (libpq's own bound)
+  std::chrono::milliseconds tcp_user_timeout{
+    5'000};                                       ///< unacknowledged data older than this: broken
   std::chrono::milliseconds statement_timeout{0}; ///< 0: none
   std::chrono::milliseconds idle_in_transaction_timeout{1'000};
   std::vector<std::pair<std::string, std::string>> planner; ///< more session settings

@@ -23,8 +23,8 @@ struct lane_state {
   std::unordered_map<std::uint64_t, origin> units;
   std::unordered_map<std::uint64_t, shard_client> acquisitions;
   std::unordered_map<shard_ref, shard_client> clients; ///< of the shards this lane holds
-  bool flushing = false; ///< a flush is under way to this actor
-  bool ticking = false;  ///< a tick is
+  bool flushing = false;                               ///< a flush is under way to this actor
+  bool ticking = false;                                ///< a tick is
   bool closing = false;
 };
 
@@ -88,8 +88,8 @@ void step(lane_pointer self) {
 }
 
 lane_actor::behavior_type lane(lane_pointer self, batch_writer::settings settings,
-                               std::shared_ptr<writer_probe> probe,
-                               std::shared_ptr<credits> credit, surroundings around) {
+                               std::shared_ptr<writer_probe> probe, std::shared_ptr<credits> credit,
+                               surroundings around) {
   auto& state = self->state;
   state.presence.emplace(around.running);
   state.probe = std::move(probe);

@@ -106,7 +106,8 @@ std::vector<migration_row> compare(const std::map<std::int32_t, applied_row>& ap
     rows.push_back({m.version, std::string{m.name}, state});
   }
   for (const auto& [version, row] : applied) {
-    const auto known = std::ranges::any_of(rows, [&](const auto& r) { return r.version == version; });
+    const auto known = std::ranges::any_of(rows,
+                                           [&](const auto& r) { return r.version == version; });
     if (!known) rows.push_back({version, row.name, migration_state::unknown});
   }
   std::ranges::sort(rows, {}, &migration_row::version);
@@ -122,8 +123,8 @@ void refuse_foreign(const std::vector<migration_row>& rows) {
                                       " was applied with another text than this program's: the "
                                       "checksum has changed"};
     if (row.state == migration_state::unknown)
-      throw problem{errc::internal, "the schema is newer than this program: it has migration " +
-                                      label};
+      throw problem{errc::internal,
+                    "the schema is newer than this program: it has migration " + label};
   }
 }
 
@@ -152,7 +153,8 @@ void apply_pending(pqxx::connection& connection, const std::string& database, bo
   refuse_foreign(rows);
   const bool citus = [&] {
     pqxx::nontransaction work{connection};
-    return work.query_value<bool>("select exists (select from pg_extension where extname = 'citus')");
+    return work.query_value<bool>(
+      "select exists (select from pg_extension where extname = 'citus')");
   }();
   for (const auto& m : postgres::migrations()) {
     const auto row = std::ranges::find(rows, m.version, &migration_row::version);
@@ -214,8 +216,8 @@ void settle_homes(pqxx::connection& control, std::span<const database_address> d
   for (const auto& row : homeless) {
     const auto name = row[0].as<std::string>();
     if (!std::ranges::contains(databases, name, &database_address::name))
-      throw problem{errc::internal, "shards live in database \"" + name +
-                                      "\", which is not configured"};
+      throw problem{errc::internal,
+                    "shards live in database \"" + name + "\", which is not configured"};
   }
   work.commit();
 }
@@ -276,8 +278,7 @@ std::string_view to_string(migration_state state) noexcept {
 
 result<std::vector<database_status>> migrate_up(std::span<const database_address> databases,
                                                 std::span<const family_shard_count> counts) {
-  if (auto usable = check_configuration(databases); !usable)
-    return std::unexpected(usable.error());
+  if (auto usable = check_configuration(databases); !usable) return std::unexpected(usable.error());
   std::vector<database_status> status;
   std::optional<pqxx::connection> control;
   for (const auto& database : databases) {
@@ -301,8 +302,7 @@ result<std::vector<database_status>> migrate_up(std::span<const database_address
 }
 
 result<std::vector<database_status>> migration_status(std::span<const database_address> databases) {
-  if (auto usable = check_configuration(databases); !usable)
-    return std::unexpected(usable.error());
+  if (auto usable = check_configuration(databases); !usable) return std::unexpected(usable.error());
   std::vector<database_status> status;
   for (const auto& database : databases) {
     const bool first = status.empty();

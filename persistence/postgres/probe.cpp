@@ -23,7 +23,8 @@ prometheus::Gauge& gauge(metric_registry& registry, const char* name, const char
 prometheus::Counter& units(metric_registry& registry, labels of, const char* status) {
   of.emplace("status", status);
   return counter(registry, "troupe_writer_units_total",
-                 "Write units by what became of them: committed, duplicate, fenced or refused.", of);
+                 "Write units by what became of them: committed, duplicate, fenced or refused.",
+                 of);
 }
 
 double seconds(std::chrono::nanoseconds t) { return std::chrono::duration<double>{t}.count(); }
@@ -38,29 +39,29 @@ labels reader_labels(const std::string& database, std::uint32_t reader) {
 } // namespace
 
 writer_probe::writer_probe(metric_registry& r, const std::string& database, std::uint32_t lane)
-    : batch_units_(histogram(r, "troupe_writer_batch_units",
-                             "Write units that were committed in one transaction.",
-                             lane_labels(database, lane), size_buckets)),
-      batch_seconds_(histogram(r, "troupe_writer_batch_seconds",
-                               "Time from the begin of a batch's transaction to its commit.",
-                               lane_labels(database, lane), latency_buckets)),
-      committed_(units(r, lane_labels(database, lane), "committed")),
-      duplicate_(units(r, lane_labels(database, lane), "duplicate")),
-      fenced_(units(r, lane_labels(database, lane), "fenced")),
-      refused_(units(r, lane_labels(database, lane), "refused")),
-      connects_(counter(r, "troupe_writer_connects_total", "Connections opened by writer lanes.",
-                        lane_labels(database, lane))),
-      doubts_(counter(r, "troupe_writer_ambiguous_commits_total",
-                      "Transactions whose connection was lost after the commit was sent.",
+  : batch_units_(histogram(r, "troupe_writer_batch_units",
+                           "Write units that were committed in one transaction.",
+                           lane_labels(database, lane), size_buckets)),
+    batch_seconds_(histogram(r, "troupe_writer_batch_seconds",
+                             "Time from the begin of a batch's transaction to its commit.",
+                             lane_labels(database, lane), latency_buckets)),
+    committed_(units(r, lane_labels(database, lane), "committed")),
+    duplicate_(units(r, lane_labels(database, lane), "duplicate")),
+    fenced_(units(r, lane_labels(database, lane), "fenced")),
+    refused_(units(r, lane_labels(database, lane), "refused")),
+    connects_(counter(r, "troupe_writer_connects_total", "Connections opened by writer lanes.",
                       lane_labels(database, lane))),
-      doubtful_units_(counter(r, "troupe_writer_ambiguous_units_total",
-                              "Write units in such transactions.", lane_labels(database, lane))),
-      queue_units_(gauge(r, "troupe_writer_queue_units",
-                         "Write units sent to a lane and not settled, when its last batch began.",
-                         lane_labels(database, lane))),
-      oldest_seconds_(gauge(r, "troupe_writer_oldest_unit_seconds",
-                            "Age of the oldest unit a lane had when its last batch began.",
-                            lane_labels(database, lane))) {}
+    doubts_(counter(r, "troupe_writer_ambiguous_commits_total",
+                    "Transactions whose connection was lost after the commit was sent.",
+                    lane_labels(database, lane))),
+    doubtful_units_(counter(r, "troupe_writer_ambiguous_units_total",
+                            "Write units in such transactions.", lane_labels(database, lane))),
+    queue_units_(gauge(r, "troupe_writer_queue_units",
+                       "Write units sent to a lane and not settled, when its last batch began.",
+                       lane_labels(database, lane))),
+    oldest_seconds_(gauge(r, "troupe_writer_oldest_unit_seconds",
+                          "Age of the oldest unit a lane had when its last batch began.",
+                          lane_labels(database, lane))) {}
 
 void writer_probe::batch_committed(std::size_t count, std::chrono::nanoseconds took) {
   batch_units_.Observe(static_cast<double>(count));
@@ -88,19 +89,19 @@ void writer_probe::batch_began(std::chrono::nanoseconds oldest) {
 }
 
 reader_probe::reader_probe(metric_registry& r, const std::string& database, std::uint32_t reader)
-    : batch_requests_(histogram(r, "troupe_reader_batch_requests",
-                                "Loads and lists that were read in one round trip.",
-                                reader_labels(database, reader), size_buckets)),
-      batch_seconds_(histogram(r, "troupe_reader_batch_seconds", "Time of one such round trip.",
-                               reader_labels(database, reader), latency_buckets)),
-      connects_(counter(r, "troupe_reader_connects_total", "Connections opened by readers.",
-                        reader_labels(database, reader))),
-      failed_(counter(r, "troupe_reader_failed_requests_total",
-                      "Loads and lists that were answered with an error.",
+  : batch_requests_(histogram(r, "troupe_reader_batch_requests",
+                              "Loads and lists that were read in one round trip.",
+                              reader_labels(database, reader), size_buckets)),
+    batch_seconds_(histogram(r, "troupe_reader_batch_seconds", "Time of one such round trip.",
+                             reader_labels(database, reader), latency_buckets)),
+    connects_(counter(r, "troupe_reader_connects_total", "Connections opened by readers.",
                       reader_labels(database, reader))),
-      queue_requests_(gauge(r, "troupe_reader_queue_requests",
-                            "Requests sent to a reader and not answered, when it last read.",
-                            reader_labels(database, reader))) {}
+    failed_(counter(r, "troupe_reader_failed_requests_total",
+                    "Loads and lists that were answered with an error.",
+                    reader_labels(database, reader))),
+    queue_requests_(gauge(r, "troupe_reader_queue_requests",
+                          "Requests sent to a reader and not answered, when it last read.",
+                          reader_labels(database, reader))) {}
 
 void reader_probe::batch_read(std::size_t requests, std::chrono::nanoseconds took) {
   batch_requests_.Observe(static_cast<double>(requests));

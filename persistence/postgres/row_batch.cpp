@@ -45,17 +45,18 @@ constexpr std::initializer_list<element> shard_family_id{int4, text, element::uu
 constexpr std::initializer_list<element> shard_family_id_id{int4, text, element::uuid,
                                                             element::uuid};
 constexpr std::initializer_list<element> shard_text{int4, text};
-constexpr std::initializer_list<element> player{int4, element::uuid, text,   text,
-                                                timestamptz, int8, boolean};
+constexpr std::initializer_list<element> player{int4,        element::uuid, text,   text,
+                                                timestamptz, int8,          boolean};
 constexpr std::initializer_list<element> library_entry_row{int4, element::uuid, element::uuid,
                                                            timestamptz};
 constexpr std::initializer_list<element> counter{int4, element::uuid, int8};
-constexpr std::initializer_list<element> session{
-  int4, text, element::uuid, element::uuid, bytea, bytea, timestamptz, timestamptz};
+constexpr std::initializer_list<element> session{int4,  text,  element::uuid, element::uuid,
+                                                 bytea, bytea, timestamptz,   timestamptz};
 constexpr std::initializer_list<element> name{int4, text, int2, int2, element::uuid, element::uuid};
 constexpr std::initializer_list<element> studio{int4, element::uuid, text, timestamptz};
-constexpr std::initializer_list<element> game{int4, element::uuid, element::uuid, text, timestamptz};
-constexpr std::initializer_list<element> staff{int4, element::uuid, text, text,
+constexpr std::initializer_list<element> game{int4, element::uuid, element::uuid, text,
+                                              timestamptz};
+constexpr std::initializer_list<element> staff{int4, element::uuid, text,       text,
                                                int2, element::uuid, timestamptz};
 constexpr std::initializer_list<element> job{int4, text, element::uuid, text, bytea};
 
@@ -180,7 +181,9 @@ std::optional<std::uint64_t> subject_of(const row_change& change) {
   return std::visit(
     overloaded{
       [&](const put_player& c) -> std::optional<std::uint64_t> { return of_id(c.row.id); },
-      [&](const put_library_entry& c) -> std::optional<std::uint64_t> { return of_id(c.player_id); },
+      [&](const put_library_entry& c) -> std::optional<std::uint64_t> {
+        return of_id(c.player_id);
+      },
       [&](const delete_library_entry& c) -> std::optional<std::uint64_t> {
         return of_id(c.player_id);
       },

@@ -49,8 +49,8 @@ sweeper_actor::behavior_type sweeper(sweeper_pointer self, sweeper_settings sett
   state.presence.emplace(around.running);
   dial_options options;
   options.application_name = to_string(settings.incarnation);
-  options.connect_timeout =
-    std::chrono::ceil<std::chrono::seconds>(settings.limits.connect_timeout);
+  options.connect_timeout = std::chrono::ceil<std::chrono::seconds>(
+    settings.limits.connect_timeout);
   options.statement_timeout = settings.limits.statement_timeout;
   options.planner = {{"enable_seqscan", "off"}, {"enable_hashjoin", "off"}};
   state.database.emplace(settings.dsn, std::move(options), settings.limits.round_trip_timeout,

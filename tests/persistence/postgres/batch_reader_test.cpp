@@ -15,7 +15,8 @@ namespace {
 struct test_reader {
   explicit test_reader(std::string dsn, std::string replica_dsn = {},
                        database_limits limits = test_lane::quick_limits())
-    : reader({std::move(dsn), std::move(replica_dsn), "test/0", make_uuid_v7(), limits}, dog, probe) {}
+    : reader({std::move(dsn), std::move(replica_dsn), "test/0", make_uuid_v7(), limits}, dog,
+             probe) {}
 
   void run() {
     while (!reader.idle()) {
@@ -39,8 +40,11 @@ struct test_reader {
 };
 
 player_record player_of(std::string name) {
-  return {.id = make_uuid_v7(), .name = std::move(name), .password_hash = "$argon2id$",
-          .created_at = timestamp{1'600'000'000'001}, .version = 3};
+  return {.id = make_uuid_v7(),
+          .name = std::move(name),
+          .password_hash = "$argon2id$",
+          .created_at = timestamp{1'600'000'000'001},
+          .version = 3};
 }
 
 } // namespace
@@ -55,7 +59,9 @@ TEST_CASE("loads of every kind and of many shards come back as they were written
 
   const auto one = player_of("one");
   const auto two = player_of("two");
-  session_record session{.id = make_uuid_v7(), .account_id = one.id, .created_at = timestamp{1},
+  session_record session{.id = make_uuid_v7(),
+                         .account_id = one.id,
+                         .created_at = timestamp{1},
                          .expires_at = timestamp{2}};
   session.token_hash.fill(9);
   const std::array games{make_uuid_v7(), make_uuid_v7()};
@@ -73,8 +79,12 @@ TEST_CASE("loads of every kind and of many shards come back as they were written
   const studio_record studio{make_uuid_v7(), "Studio", timestamp{10}};
   session_record staff_session{.id = make_uuid_v7(), .account_id = make_uuid_v7()};
   d.rows = {put_studio{studio}, put_game{{games[0], studio.id, "Game", timestamp{11}}},
-            put_staff{{.id = make_uuid_v7(), .username = "ann", .password_hash = "h",
-                       .role = staff_role::studio, .studio_id = studio.id, .created_at = timestamp{12}}},
+            put_staff{{.id = make_uuid_v7(),
+                       .username = "ann",
+                       .password_hash = "h",
+                       .role = staff_role::studio,
+                       .studio_id = studio.id,
+                       .created_at = timestamp{12}}},
             put_session{staff_session}};
   for (const auto& unit : {a, b, c, d}) lane.write(unit);
   lane.run();
@@ -140,7 +150,8 @@ TEST_CASE("pages over all shards are in order, complete and without repeats") {
   for (int shard = 0; shard < 16; ++shard) REQUIRE(lane.acquire(player_shard(shard)) == 1);
   for (int i = 0; i < 60; ++i) {
     const auto player = player_of("player" + std::to_string(i));
-    auto unit = register_game_unit(player_shard(i % 16), 1, player.id, games[static_cast<std::size_t>(i) % 3]);
+    auto unit = register_game_unit(player_shard(i % 16), 1, player.id,
+                                   games[static_cast<std::size_t>(i) % 3]);
     unit.rows.emplace_back(put_player{player});
     if (i % 3 != 1) expected.emplace_back(games[static_cast<std::size_t>(i) % 3], player.id);
     lane.write(unit);
@@ -175,12 +186,18 @@ TEST_CASE("a page of a large table reads its part of the index only") {
                  " select i % 16, gen_random_uuid(),"
                  " ('00000000-0000-0000-0000-00000000000' || i % 5)::uuid, now()"
                  " from generate_series(1, 20000) i");
-  database.query("insert into troupe.player (shard_id, player_id, name, password_hash, created_at, version)"
-                 " select shard_id, player_id, 'p', '', now(), 1 from troupe.player_game");
+  database.query(
+    "insert into troupe.player (shard_id, player_id, name, password_hash, created_at, version)"
+    " select shard_id, player_id, 'p', '', now(), 1 from troupe.player_game");
   test_reader reader{database.dsn()};
   list_registrations page{.limit = 21};
   for (char digit = '0'; digit < '5'; ++digit)
-    page.game_ids.push_back(*parse_uuid(std::string(35, '0').replace(8, 1, "-").replace(13, 1, "-").replace(18, 1, "-").replace(23, 1, "-") + digit));
+    page.game_ids.push_back(*parse_uuid(std::string(35, '0')
+                                          .replace(8, 1, "-")
+                                          .replace(13, 1, "-")
+                                          .replace(18, 1, "-")
+                                          .replace(23, 1, "-") +
+                                        digit));
   auto connection = database.connect();
   const auto count = [&] {
     pqxx::nontransaction look{connection};

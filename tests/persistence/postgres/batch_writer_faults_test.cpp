@@ -162,7 +162,8 @@ TEST_CASE("a shard that is taken during the doubt is fenced, and the other goes 
   }
 }
 
-TEST_CASE("a deposed owner's transaction in flight holds off the new owner until it has committed") {
+TEST_CASE(
+  "a deposed owner's transaction in flight holds off the new owner until it has committed") {
   // FOR SHARE on the fences makes it so; with a weaker lock the new owner would get the shard, read,
   // and then see the old owner write.
   fixture f;
@@ -178,7 +179,8 @@ TEST_CASE("a deposed owner's transaction in flight holds off the new owner until
   CHECK(f.depose(shard_a, 5s));
 }
 
-TEST_CASE("a new owner ends a paused old owner's transaction, whose batch then counts for nothing") {
+TEST_CASE(
+  "a new owner ends a paused old owner's transaction, whose batch then counts for nothing") {
   fixture f;
   test_lane heir{f.database.dsn()};
   f.proxy.next_commit(at_commit::hold);
@@ -193,7 +195,8 @@ TEST_CASE("a new owner ends a paused old owner's transaction, whose batch then c
   CHECK(f.players() == 1);
 }
 
-TEST_CASE("a server process that is ended in the middle of a batch loses nothing and doubles nothing") {
+TEST_CASE(
+  "a server process that is ended in the middle of a batch loses nothing and doubles nothing") {
   fixture f;
   f.proxy.next_commit(at_commit::hold);
   const auto numbers = f.write_two();
@@ -208,7 +211,8 @@ TEST_CASE("a server process that is ended in the middle of a batch loses nothing
   CHECK(f.players() == 2);
 }
 
-TEST_CASE("a server that is away for a while in the middle of a batch loses nothing and doubles nothing") {
+TEST_CASE(
+  "a server that is away for a while in the middle of a batch loses nothing and doubles nothing") {
   fixture f;
   f.proxy.next_commit(at_commit::hold);
   const auto numbers = f.write_two();
@@ -282,7 +286,8 @@ TEST_CASE("a unit in doubt is never refused before its fate is known") {
   }
 }
 
-TEST_CASE("a frozen server is cut by the watchdog, and the batch is settled on another connection") {
+TEST_CASE(
+  "a frozen server is cut by the watchdog, and the batch is settled on another connection") {
   auto limits = test_lane::quick_limits();
   limits.round_trip_timeout = 500ms;
   fixture f{limits};

@@ -14,12 +14,14 @@ namespace {
 void depose(const test_database& database, shard_ref shard) {
   database.query("update troupe.shard_fence set epoch = epoch + 1, owner = gen_random_uuid()"
                  " where shard_id = " +
-                 std::to_string(shard.shard) + " and family = '" + std::string{to_string(shard.fam)} +
-                 "'");
+                 std::to_string(shard.shard) + " and family = '" +
+                 std::string{to_string(shard.fam)} + "'");
 }
 
 player_record player_of(std::string name) {
-  return {.id = make_uuid_v7(), .name = std::move(name), .password_hash = "hash",
+  return {.id = make_uuid_v7(),
+          .name = std::move(name),
+          .password_hash = "hash",
           .created_at = now()};
 }
 
@@ -35,7 +37,8 @@ TEST_CASE("units of many shards commit in one transaction") {
     REQUIRE(epoch == 1);
   }
   for (int i = 0; i < 160; ++i)
-    numbers.push_back(lane.write(register_game_unit(player_shard(i % 16), 1, make_uuid_v7(), game)));
+    numbers.push_back(
+      lane.write(register_game_unit(player_shard(i % 16), 1, make_uuid_v7(), game)));
   lane.run();
   for (auto number : numbers) CHECK(lane.has_status(number, write_status::committed));
   CHECK(lane.counted("troupe_writer_batch_units") == 1);
@@ -57,43 +60,60 @@ TEST_CASE("every kind of row is written as it was given") {
 
   const auto player = player_of("Žižka \"O'Neil\" \\ {,}");
   const auto game = make_uuid_v7();
-  session_record session{.id = make_uuid_v7(), .account_id = player.id,
-                         .created_at = timestamp{1'000}, .expires_at = timestamp{4'102'444'800'001}};
+  session_record session{.id = make_uuid_v7(),
+                         .account_id = player.id,
+                         .created_at = timestamp{1'000},
+                         .expires_at = timestamp{4'102'444'800'001}};
   session.token_hash.fill(1);
   session.previous_hash.fill(2);
-  write_unit unit{.shard = shard, .epoch = 1, .op_id = make_uuid_v7(), .result = std::string{"\0\xff", 2}};
+  write_unit unit{.shard = shard,
+                  .epoch = 1,
+                  .op_id = make_uuid_v7(),
+                  .result = std::string{"\0\xff", 2}};
   unit.rows = {put_player{player}, put_library_entry{player.id, {game, timestamp{5}}},
                put_session{session}, put_job{{make_uuid_v7(), "confirm", std::string{"a\0b", 3}}}};
   const auto first = lane.write(unit);
 
   write_unit named{.shard = directory, .epoch = 1, .op_id = make_uuid_v7()};
-  named.rows = {put_name{{"zizka", name_state::confirmed, {account_kind::staff, player.id}, unit.op_id}}};
+  named.rows = {
+    put_name{{"zizka", name_state::confirmed, {account_kind::staff, player.id}, unit.op_id}}};
   const auto second = lane.write(named);
 
   const studio_record studio{make_uuid_v7(), "Studio", now()};
   write_unit created{.shard = catalog, .epoch = 1, .op_id = make_uuid_v7()};
   created.rows = {put_studio{studio}, put_game{{game, studio.id, "Game", now()}},
-                  put_staff{{.id = make_uuid_v7(), .username = "owner", .password_hash = "h",
-                             .role = staff_role::publisher, .created_at = now()}},
-                  put_staff{{.id = make_uuid_v7(), .username = "staff", .password_hash = "h",
-                             .studio_id = studio.id, .created_at = now()}}};
+                  put_staff{{.id = make_uuid_v7(),
+                             .username = "owner",
+                             .password_hash = "h",
+                             .role = staff_role::publisher,
+                             .created_at = now()}},
+                  put_staff{{.id = make_uuid_v7(),
+                             .username = "staff",
+                             .password_hash = "h",
+                             .studio_id = studio.id,
+                             .created_at = now()}}};
   const auto third = lane.write(created);
   lane.run();
   CHECK(lane.has_status(first, write_status::committed));
   CHECK(lane.has_status(second, write_status::committed));
   CHECK(lane.has_status(third, write_status::committed));
 
-  const auto row = database.query("select player_id::text, name, version, deleted from troupe.player").one_row();
+  const auto row =
+    database.query("select player_id::text, name, version, deleted from troupe.player").one_row();
   CHECK(row[0].view() == to_string(player.id));
   CHECK(row[1].view() == player.name);
-  CHECK(database.number("select count(*) from troupe.session where token_hash = decode(repeat('01', 32), 'hex')"
-                        " and previous_hash = decode(repeat('02', 32), 'hex')"
-                        " and (extract(epoch from expires_at) * 1000)::bigint = 4102444800001") == 1);
+  CHECK(database.number(
+          "select count(*) from troupe.session where token_hash = decode(repeat('01', 32), 'hex')"
+          " and previous_hash = decode(repeat('02', 32), 'hex')"
+          " and (extract(epoch from expires_at) * 1000)::bigint = 4102444800001") == 1);
   CHECK(database.number("select count(*) from troupe.job where payload = '\\x610062'") == 1);
   CHECK(database.number("select count(*) from troupe.operation where result = '\\x00ff'") == 1);
-  CHECK(database.number("select count(*) from troupe.directory_name where state = 1 and account_kind = 1") == 1);
-  CHECK(database.number("select count(*) from troupe.staff where (studio_id is null) = (role = 1)") == 2);
-  CHECK(database.number("select count(*) from troupe.game g join troupe.studio s using (studio_id)") == 1);
+  CHECK(database.number(
+          "select count(*) from troupe.directory_name where state = 1 and account_kind = 1") == 1);
+  CHECK(database.number(
+          "select count(*) from troupe.staff where (studio_id is null) = (role = 1)") == 2);
+  CHECK(database.number(
+          "select count(*) from troupe.game g join troupe.studio s using (studio_id)") == 1);
 
   write_unit gone{.shard = shard, .epoch = 1, .op_id = make_uuid_v7()};
   auto deleted = player;
@@ -104,7 +124,10 @@ TEST_CASE("every kind of row is written as it was given") {
   lane.run();
   CHECK(lane.has_status(fourth, write_status::committed));
   CHECK(database.number("select count(*) from troupe.player where deleted and version = 2") == 1);
-  CHECK(database.number("select (select count(*) from troupe.player_game) + (select count(*) from troupe.session)") == 0);
+  CHECK(
+    database.number(
+      "select (select count(*) from troupe.player_game) + (select count(*) from troupe.session)") ==
+    0);
 }
 
 TEST_CASE("deletes take effect after the puts of units before them") {
@@ -181,7 +204,8 @@ TEST_CASE("a batch whose shards are all fenced writes nothing") {
   test_lane lane{database.dsn()};
   REQUIRE(lane.acquire(player_shard(1)) == 1);
   depose(database, player_shard(1));
-  const auto number = lane.write(register_game_unit(player_shard(1), 1, make_uuid_v7(), make_uuid_v7()));
+  const auto number = lane.write(
+    register_game_unit(player_shard(1), 1, make_uuid_v7(), make_uuid_v7()));
   lane.run();
   CHECK(lane.has_status(number, write_status::fenced));
   CHECK(database.number("select count(*) from troupe.operation") == 0);
@@ -192,8 +216,10 @@ TEST_CASE("a unit of a shard or a tenure that the lane does not hold is fenced")
   test_lane lane{database.dsn()};
   REQUIRE(lane.acquire(player_shard(1)) == 1);
   REQUIRE(lane.acquire(player_shard(1)) == 2);
-  const auto never = lane.write(register_game_unit(player_shard(7), 1, make_uuid_v7(), make_uuid_v7()));
-  const auto old = lane.write(register_game_unit(player_shard(1), 1, make_uuid_v7(), make_uuid_v7()));
+  const auto never = lane.write(
+    register_game_unit(player_shard(7), 1, make_uuid_v7(), make_uuid_v7()));
+  const auto old = lane.write(
+    register_game_unit(player_shard(1), 1, make_uuid_v7(), make_uuid_v7()));
   lane.run();
   CHECK(lane.has_status(never, write_status::fenced));
   CHECK(lane.has_status(old, write_status::fenced));
@@ -242,10 +268,11 @@ TEST_CASE("batches are bounded by units and by bytes") {
   REQUIRE(lane.acquire(player_shard(0)) == 1);
   std::vector<std::uint64_t> numbers;
   for (int i = 0; i < 16; ++i)
-    numbers.push_back(lane.write(register_game_unit(player_shard(0), 1, make_uuid_v7(), make_uuid_v7())));
+    numbers.push_back(
+      lane.write(register_game_unit(player_shard(0), 1, make_uuid_v7(), make_uuid_v7())));
   for (int i = 0; i < 2; ++i)
-    numbers.push_back(lane.write(register_game_unit(player_shard(0), 1, make_uuid_v7(), make_uuid_v7(),
-                                                    std::string(3'900, 'x'))));
+    numbers.push_back(lane.write(register_game_unit(player_shard(0), 1, make_uuid_v7(),
+                                                    make_uuid_v7(), std::string(3'900, 'x'))));
   lane.run();
   for (auto number : numbers) CHECK(lane.has_status(number, write_status::committed));
   CHECK(lane.counted("troupe_writer_batch_units") == 4);
@@ -267,7 +294,8 @@ TEST_CASE("counters are exact under concurrent lanes") {
         std::vector<std::uint64_t> numbers;
         for (int s = l; s < 16; s += lanes)
           for (int i = 0; i < 5; ++i)
-            numbers.push_back(lane.write(register_game_unit(player_shard(s), 1, make_uuid_v7(), game)));
+            numbers.push_back(
+              lane.write(register_game_unit(player_shard(s), 1, make_uuid_v7(), game)));
         lane.run();
         for (auto number : numbers) all = all && lane.has_status(number, write_status::committed);
       }
@@ -278,7 +306,8 @@ TEST_CASE("counters are exact under concurrent lanes") {
   CHECK(database.number("select count(*) from troupe.player_game") == 16 * 5 * rounds);
 }
 
-TEST_CASE("two incarnations race for epochs: each epoch has one owner, and the loser's writes are fenced") {
+TEST_CASE(
+  "two incarnations race for epochs: each epoch has one owner, and the loser's writes are fenced") {
   test_database database;
   const auto shard = player_shard(6);
   const auto game = make_uuid_v7();
@@ -317,10 +346,12 @@ TEST_CASE("two incarnations race for epochs: each epoch has one owner, and the l
   std::ranges::sort(epochs);
   CHECK(std::ranges::adjacent_find(epochs) == epochs.end());
   CHECK(mine.other + theirs.other == 0);
-  CHECK(epochs.size() == static_cast<std::size_t>(mine.committed + mine.fenced + theirs.committed + theirs.fenced));
+  CHECK(epochs.size() ==
+        static_cast<std::size_t>(mine.committed + mine.fenced + theirs.committed + theirs.fenced));
   CHECK(database.number("select coalesce(sum(players), 0)::bigint from troupe.game_counter") ==
         mine.committed + theirs.committed);
-  CHECK(database.number("select epoch from troupe.shard_fence where family = 'player' and shard_id = 6") ==
+  CHECK(database.number(
+          "select epoch from troupe.shard_fence where family = 'player' and shard_id = 6") ==
         epochs.back());
 }
 
@@ -338,8 +369,10 @@ TEST_CASE("exactly one of two incarnations that saw the same epoch gets the next
     CHECK(a != b);
     auto& winner = a > b ? one : two;
     auto& loser = a > b ? two : one;
-    const auto lost = loser.write(register_game_unit(shard, std::min(a, b), make_uuid_v7(), make_uuid_v7()));
-    const auto won = winner.write(register_game_unit(shard, std::max(a, b), make_uuid_v7(), make_uuid_v7()));
+    const auto lost = loser.write(
+      register_game_unit(shard, std::min(a, b), make_uuid_v7(), make_uuid_v7()));
+    const auto won = winner.write(
+      register_game_unit(shard, std::max(a, b), make_uuid_v7(), make_uuid_v7()));
     loser.run();
     winner.run();
     CHECK(loser.has_status(lost, write_status::fenced));

@@ -173,7 +173,8 @@ TEST_CASE("a database that goes away and comes back shows in the health, and not
   REQUIRE(becomes(set, true));
   client me{system};
   for (int shard = 0; shard < 2; ++shard) {
-    me.self->send(set.at(player_shard(shard)).writer, acquire_request{player_shard(shard), me.handle()});
+    me.self->send(set.at(player_shard(shard)).writer,
+                  acquire_request{player_shard(shard), me.handle()});
     REQUIRE(me.receive<acquire_receipt>());
   }
   proxy.set_down(true);
@@ -206,7 +207,8 @@ TEST_CASE("a set does not open over databases that were not migrated or do not h
   const auto refused = database_set::open(system, settings_for({empty.address()}), metrics);
   REQUIRE_FALSE(refused);
   test_database database;
-  const auto renamed = database_set::open(system, settings_for({database.address("other")}), metrics);
+  const auto renamed = database_set::open(system, settings_for({database.address("other")}),
+                                          metrics);
   REQUIRE_FALSE(renamed);
   CHECK(renamed.error().detail.contains("\"main\""));
 }

@@ -59,8 +59,8 @@ struct fault_proxy::link {
   std::atomic<bool> frozen{false};
   std::atomic<bool> swallow{false}; ///< the server's answers are not passed on
   std::int64_t asked = 0;           ///< statements that were passed on; of the client's thread
-  std::int64_t done = 0;            ///< statements the server has done; guarded by the proxy's mutex
-  bool ended = false;               ///< the server's side is; guarded by the proxy's mutex
+  std::int64_t done = 0; ///< statements the server has done; guarded by the proxy's mutex
+  bool ended = false;    ///< the server's side is; guarded by the proxy's mutex
   std::thread from_client;
   std::thread from_server;
 

@@ -73,7 +73,8 @@ TEST_CASE("shards are spread over the databases, and each database has the fence
   const auto status = migrate_up(addresses, test::test_shard_counts());
   REQUIRE(status);
   CHECK((*status)[0].migrations.size() == 5);
-  CHECK((*status)[1].migrations.size() == 4); // the cluster's tables are in the control database only
+  CHECK((*status)[1].migrations.size() ==
+        4); // the cluster's tables are in the control database only
   CHECK(one.number("select count(*) from troupe.shard_fence where family = 'player'") == 8);
   CHECK(two.number("select count(*) from troupe.shard_fence where family = 'player'") == 8);
   CHECK(two.number("select count(*) from troupe.shard_fence where family = 'catalog'") == 0);
@@ -105,7 +106,8 @@ TEST_CASE("a migration applied with another text is refused") {
   const auto status = migration_status(addresses);
   REQUIRE(status);
   CHECK(states(status->front())[2] == migration_state::changed);
-  for (const auto& refused : {check_schema(addresses), migrate_up(addresses).transform([](auto&&) {})}) {
+  for (const auto& refused :
+       {check_schema(addresses), migrate_up(addresses).transform([](auto&&) {})}) {
     REQUIRE_FALSE(refused);
     CHECK(refused.error().detail.contains("3 (players)"));
     CHECK(refused.error().detail.contains("checksum"));
@@ -120,15 +122,19 @@ TEST_CASE("a schema that is newer than the program is refused") {
   const auto status = migration_status(addresses);
   REQUIRE(status);
   CHECK(status->front().migrations.back().state == migration_state::unknown);
-  for (const auto& refused : {check_schema(addresses), migrate_up(addresses).transform([](auto&&) {})}) {
+  for (const auto& refused :
+       {check_schema(addresses), migrate_up(addresses).transform([](auto&&) {})}) {
     REQUIRE_FALSE(refused);
     CHECK(refused.error().detail.contains("newer"));
   }
 }
 
-TEST_CASE("a server that cannot be reached and a DSN that cannot be read are said without secrets") {
-  const std::vector away{database_address{
-    "gone", "host=127.0.0.1 port=1 user=u password=hunter2 dbname=d connect_timeout=2", {}}};
+TEST_CASE(
+  "a server that cannot be reached and a DSN that cannot be read are said without secrets") {
+  const std::vector away{
+    database_address{"gone",
+                     "host=127.0.0.1 port=1 user=u password=hunter2 dbname=d connect_timeout=2",
+                     {}}};
   const auto unreachable = check_schema(away);
   REQUIRE_FALSE(unreachable);
   CHECK(unreachable.error().code == errc::storage_unavailable);

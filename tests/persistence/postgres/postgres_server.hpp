@@ -51,8 +51,8 @@ public:
   }
 
   void start() {
-    process_ = spawn({"postgres", "-D", data(), "-k", folder_.string(), "-c", "listen_addresses=",
-                      "-c", "log_min_messages=panic"});
+    process_ = spawn({"postgres", "-D", data(), "-k", folder_.string(), "-c",
+                      "listen_addresses=", "-c", "log_min_messages=panic"});
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
     while (PQping(dsn().c_str()) != PQPING_OK) {
       if (waitpid(process_, nullptr, WNOHANG) == process_ ||
@@ -83,7 +83,8 @@ private:
     const auto process = fork();
     if (process < 0) throw std::runtime_error("fork failed");
     if (process > 0) return process;
-    if (uid_ != 0 && (setgroups(0, nullptr) != 0 || setgid(gid_) != 0 || setuid(uid_) != 0)) _exit(126);
+    if (uid_ != 0 && (setgroups(0, nullptr) != 0 || setgid(gid_) != 0 || setuid(uid_) != 0))
+      _exit(126);
     prctl(PR_SET_PDEATHSIG, SIGQUIT);
     if (chdir("/") != 0 || freopen("/dev/null", "w", stdout) == nullptr) _exit(126);
     execv(arguments[0], arguments.data());

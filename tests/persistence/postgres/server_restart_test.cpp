@@ -9,7 +9,8 @@
 using namespace troupe;
 using namespace troupe::test;
 
-TEST_CASE("a server that is restarted and crashes in the middle of batches loses and doubles nothing") {
+TEST_CASE(
+  "a server that is restarted and crashes in the middle of batches loses and doubles nothing") {
   postgres_server server;
   const std::vector addresses{database_address{"main", server.dsn(), {}}};
   REQUIRE(migrate_up(addresses, test_shard_counts()));
@@ -28,7 +29,8 @@ TEST_CASE("a server that is restarted and crashes in the middle of batches loses
     while (!stopping) {
       std::vector<std::uint64_t> numbers;
       for (int i = 0; i < 32; ++i)
-        numbers.push_back(lane.write(register_game_unit(player_shard(i % 16), 1, make_uuid_v7(), game)));
+        numbers.push_back(
+          lane.write(register_game_unit(player_shard(i % 16), 1, make_uuid_v7(), game)));
       lane.run();
       for (auto number : numbers)
         all_committed = all_committed && lane.has_status(number, write_status::committed);
@@ -56,5 +58,6 @@ TEST_CASE("a server that is restarted and crashes in the middle of batches loses
   const auto count = static_cast<std::int64_t>(written);
   CHECK(look.query_value<std::int64_t>("select count(*) from troupe.operation") == count);
   CHECK(look.query_value<std::int64_t>("select count(*) from troupe.player_game") == count);
-  CHECK(look.query_value<std::int64_t>("select sum(players)::bigint from troupe.game_counter") == count);
+  CHECK(look.query_value<std::int64_t>("select sum(players)::bigint from troupe.game_counter") ==
+        count);
 }

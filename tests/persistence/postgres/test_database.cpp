@@ -91,7 +91,9 @@ std::vector<family_shard_count> test_shard_counts() {
 
 write_unit register_game_unit(shard_ref shard, std::int64_t epoch, uuid player, uuid game,
                               std::string result) {
-  write_unit unit{.shard = shard, .epoch = epoch, .op_id = make_uuid_v7(),
+  write_unit unit{.shard = shard,
+                  .epoch = epoch,
+                  .op_id = make_uuid_v7(),
                   .result = std::move(result)};
   unit.request_hash.fill(7);
   unit.rows.emplace_back(put_library_entry{player, {game, timestamp{1'700'000'000'123}}});

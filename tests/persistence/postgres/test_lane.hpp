@@ -57,8 +57,7 @@ public:
   void step() {
     auto done = writer_.advance();
     for (auto& unit : done.units) receipts_.emplace(unit.number, std::move(unit.receipt));
-    for (const auto& acquired : done.acquisitions)
-      epochs_.emplace(acquired.number, acquired.epoch);
+    for (const auto& acquired : done.acquisitions) epochs_.emplace(acquired.number, acquired.epoch);
     for (const auto& tenure : done.lost) lost_.push_back(tenure.shard);
     if (done.again_in && done.again_in->count() > 0) std::this_thread::sleep_for(*done.again_in);
   }
