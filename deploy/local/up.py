@@ -51,6 +51,9 @@ url = "{redis}"
 [auth]
 signing_key_file = "{signing_key}"
 
+[log]
+format = "{log_format}"
+
 [[database]]
 name = "a"
 dsn = "{pg_a}"
@@ -71,12 +74,12 @@ class Instance:
         self.signing_key = FOLDER / "signing.key"
         self.generated = FOLDER / "generated"
 
-    def start(self, binary: pathlib.Path, port: int, admin_port: int) -> Process:
+    def start(self, binary: pathlib.Path, port: int, admin_port: int, log_format: str) -> Process:
         """Servers, migrations, at first the demo population, then Troupe; returns when it is ready."""
         FOLDER.mkdir(parents=True, exist_ok=True)
         say("starting PostgreSQL (two) and Redis")
         self.servers.start()
-        self.configure(port, admin_port)
+        self.configure(port, admin_port, log_format)
         self.log.unlink(missing_ok=True)
         say("bringing the databases' tables up to date")
         self.command(binary, "migrate", "up")
@@ -99,13 +102,14 @@ class Instance:
             )
         return process
 
-    def configure(self, port: int, admin_port: int) -> None:
+    def configure(self, port: int, admin_port: int, log_format: str) -> None:
         """Writes the configuration and, once, the key that access tokens are signed with."""
         if not self.signing_key.exists():
             write_secret(self.signing_key, secrets.token_hex(32))
         text = CONFIGURATION_TEXT.format(
             port=port,
             admin_port=admin_port,
+            log_format=log_format,
             signing_key=self.signing_key,
             **self.servers.addresses(),
         )
@@ -233,7 +237,8 @@ def up(arguments: argparse.Namespace) -> int:
         port = choose_port(arguments.port, 8000, "--port")
         admin_port = choose_port(arguments.admin_port, 8001, "--admin-port")
         try:
-            process = instance.start(arguments.binary, port, admin_port)
+            log_format = "json" if arguments.detach else "text"  # for programs, for people
+            process = instance.start(arguments.binary, port, admin_port, log_format)
             summary = instance.summary(process, port, admin_port)
             write_secret(SUMMARY, json.dumps(summary, indent=2) + "\n")
             print(welcome(summary), flush=True)
