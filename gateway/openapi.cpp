@@ -414,8 +414,10 @@ void write_shared_parameter(writer& w, std::string_view key, std::string_view na
     w.key("schema").object([&] {
       w.key("type").text("string");
       w.key("maxLength").number(max_length);
+      // Not the parameter's own `example`: with that the page would fill the field in, and a version or key
+      // that stands there by itself makes requests fail.
+      w.key("examples").array([&] { w.text(example); });
     });
-    w.key("example").text(example);
   });
 }
 

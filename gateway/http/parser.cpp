@@ -133,6 +133,11 @@ void request_parser::on_field_impl(beast_http::field name, view name_text, view 
     ec = beast_http::error::bad_value;
     return;
   }
+  // Where a body of any other coding ends, nobody knows (RFC 9112, 6.3).
+  if (name == beast_http::field::transfer_encoding && !equal_folded(text, "chunked")) {
+    ec = beast_http::error::bad_transfer_encoding;
+    return;
+  }
   auto known = field_of(name, {name_text.data(), name_text.size()});
   if (!known) return;
   auto at = static_cast<unsigned>(*known);

@@ -53,6 +53,8 @@ struct found_account {
   std::string encoded;
 };
 task<result<found_account>> find_account(context& c, const std::string& key) {
+  // No account has such a name, and Postgres has no text with it.
+  if (key.contains('\0')) co_return found_account{};
   auto account = co_await c.ask<directory_actor>(key, c.make_read(), lookup_name{key});
   if (!account) {
     if (account.error().code == errc::not_found) co_return found_account{};
