@@ -102,6 +102,9 @@ private:
   int asked_ = -1;
 };
 
+/// How far a node is in its life.
+enum class phase : std::uint8_t { starting, serving, draining };
+
 exit_code report(std::string_view step, const failure& why) {
   log::error("serve", "cannot_start",
              {{"step", step}, {"why", to_string(why.code)}, {"detail", why.detail}});
@@ -147,10 +150,17 @@ std::string version_json() {
 
 gateway::operations_callbacks callbacks_for(node& running, const configuration& config,
                                             const shutdown_requests& requests,
-                                            const std::atomic<bool>& started) {
+                                            const std::atomic<phase>& at) {
   return {
-    .readiness = [&running] { return running.readiness(); },
-    .started = [&started] { return started.load(); },
+    .readiness =
+      [&running, &at] {
+        auto checks = running.readiness();
+        // Before the last requests are answered: whoever spreads them must see it while they still are.
+        if (at == phase::draining)
+          checks.push_back({"draining", false, "this node is about to end"});
+        return checks;
+      },
+    .started = [&at] { return at != phase::starting; },
     .config = [&config] { return to_json(config); },
     .shards = [&running] { return running.shards_json(); },
     .nodes = [&running] { return running.nodes_json(); },
@@ -180,10 +190,10 @@ exit_code serve(const configuration& config, const serve_options& options) {
   auto& running = **made;
   log::info("serve", "node_started", {{"incarnation", to_string(running.incarnation())}});
 
-  std::atomic<bool> started{false};
+  std::atomic<phase> at{phase::starting};
   std::optional<gateway::operations_port> operations;
   operations.emplace(values.operations, running.system(), running.metrics(),
-                     callbacks_for(running, config, requests, started));
+                     callbacks_for(running, config, requests, at));
   if (auto opened = operations->start(); !opened)
     return report("open the operations port", opened.error());
 
@@ -202,11 +212,12 @@ exit_code serve(const configuration& config, const serve_options& options) {
     api.emplace(running.gateway_parts(values));
     if (auto opened = api->start(); !opened) return report("open the public port", opened.error());
     operations->show(&api->metrics());
-    started = true;
+    at = phase::serving;
     auto scheme = values.http.tls_certificate_file.empty() ? "http" : "https";
     auto url = url_of(scheme, values.http.address, api->port());
     auto admin_url = url_of("http", values.operations.address, operations->port());
-    log::info("serve", "listening", {{"url", url}, {"docs", url + "/docs"}, {"admin_url", admin_url}});
+    log::info("serve", "listening",
+              {{"url", url}, {"docs", url + "/docs"}, {"admin_url", admin_url}});
     if (!options.ready_file.empty() && !write_ready_file(options.ready_file, url, admin_url)) {
       log::error("serve", "cannot_write_ready_file", {{"file", options.ready_file.string()}});
       return exit_code::cannot_create;
@@ -216,6 +227,7 @@ exit_code serve(const configuration& config, const serve_options& options) {
 
   // -- stop -----------------------------------------------------------------------------------------
   requests.end_at_the_next();
+  at = phase::draining;
   log::info("serve", "draining", {{"why", why.value_or("unknown")}});
   bool drained = !api || api->drain(steady_clock::now() + values.http.drain_timeout);
   operations->show(nullptr);
