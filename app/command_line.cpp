@@ -32,8 +32,9 @@ std::optional<std::filesystem::path> usual_file() {
 } // namespace
 
 command_line::command_line(CLI::App& root) {
-  root.add_option("-c,--config", config_file_,
-                  "Configuration file; else troupe.toml here, else /etc/troupe/troupe.toml")
+  root
+    .add_option("-c,--config", config_file_,
+                "Configuration file; else troupe.toml here, else /etc/troupe/troupe.toml")
     ->envname("TROUPE_CONFIG")
     ->type_name("FILE")
     ->group("Configuration");

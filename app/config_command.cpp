@@ -43,19 +43,18 @@ void add_config_command(CLI::App& root, command_line& line) {
                  "  troupe config example > troupe.toml");
 
   auto options = std::make_shared<show_options>();
-  auto show_command =
-    line.add(*config, "show", "Prints the effective settings, secrets masked",
-             "  troupe config show --origin\n"
-             "  troupe --config /etc/troupe/troupe.toml config show --json",
-             [&line, options] { return show(line, *options); });
+  auto show_command = line.add(*config, "show", "Prints the effective settings, secrets masked",
+                               "  troupe config show --origin\n"
+                               "  troupe --config /etc/troupe/troupe.toml config show --json",
+                               [&line, options] { return show(line, *options); });
   show_command->add_flag("--origin", options->origin, "Tells where each value comes from");
   show_command->add_flag("--json", options->json, "As JSON, with the origins");
   line.add_setting_flags(*show_command);
 
-  auto check_command =
-    line.add(*config, "check", "Tells everything that would keep `troupe serve` from starting",
-             "  troupe --config troupe.toml config check && systemctl restart troupe",
-             [&line] { return check(line); });
+  auto check_command = line.add(
+    *config, "check", "Tells everything that would keep `troupe serve` from starting",
+    "  troupe --config troupe.toml config check && systemctl restart troupe",
+    [&line] { return check(line); });
   line.add_setting_flags(*check_command);
 
   line.add(*config, "example", "Prints a complete commented configuration file",

@@ -7,11 +7,11 @@ namespace troupe {
 /// How the process ends: the numbers of sysexits(3), so that scripts can tell one failure from another.
 enum class exit_code : int {
   ok = 0,
-  no = 1,           ///< the question was answered with no: unhealthy, migrations pending
-  usage = 64,       ///< the command line is wrong
-  data = 65,        ///< the databases hold something that does not fit
-  unavailable = 69, ///< a server that is needed cannot be reached
-  software = 70,    ///< a fault of the program
+  no = 1,             ///< the question was answered with no: unhealthy, migrations pending
+  usage = 64,         ///< the command line is wrong
+  data = 65,          ///< the databases hold something that does not fit
+  unavailable = 69,   ///< a server that is needed cannot be reached
+  software = 70,      ///< a fault of the program
   cannot_create = 73, ///< an output file cannot be written
   temporary = 75,     ///< try again later
   config = 78,        ///< the configuration is wrong

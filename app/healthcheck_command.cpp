@@ -57,9 +57,8 @@ private:
   }
 
   void receive() {
-    http::async_read(stream_, buffer_, parser_, [this](error_code error, std::size_t) {
-      failed(error);
-    });
+    http::async_read(stream_, buffer_, parser_,
+                     [this](error_code error, std::size_t) { failed(error); });
   }
 
   bool failed(error_code error) {
@@ -96,7 +95,8 @@ exit_code check(command_line& line, const health_options& options) {
   auto server = operations_endpoint(config->values);
   if (!server) return give_up(exit_code::config, server.error());
   auto status = health_request{options.ready ? "/readyz" : "/livez", *server}.run();
-  if (!status) return give_up(exit_code::no, "no answer from the operations port: " + status.error());
+  if (!status)
+    return give_up(exit_code::no, "no answer from the operations port: " + status.error());
   if (*status != 200)
     return give_up(exit_code::no, "the operations port answers " + std::to_string(*status));
   return exit_code::ok;

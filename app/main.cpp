@@ -31,8 +31,7 @@ void suggest(const CLI::App& root, std::span<char* const> words) {
     if (word.starts_with("--") && word.contains('.')) {
       auto name = word.substr(2, word.find('=') - 2);
       auto near = troupe::nearest_setting(name);
-      if (!near.empty() && near != name)
-        std::fprintf(stderr, "Did you mean --%s?\n", near.c_str());
+      if (!near.empty() && near != name) std::fprintf(stderr, "Did you mean --%s?\n", near.c_str());
     }
   }
   if (words.empty() || words.front()[0] == '-') return;
@@ -72,7 +71,8 @@ int run(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN); // a reader of ours that goes away is an error of one write, not our end
+  std::signal(SIGPIPE,
+              SIG_IGN); // a reader of ours that goes away is an error of one write, not our end
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -54,13 +54,13 @@ void add_migrate_command(CLI::App& root, command_line& line) {
   migrate->footer("Examples:\n"
                   "  troupe migrate up\n"
                   "  troupe --database a=postgresql://127.0.0.1/a migrate status");
-  auto up_command =
-    line.add(*migrate, "up",
-             "Applies what is missing, to every database. Several may run at once; empty databases "
-             "get their shards here",
-             "  troupe migrate up\n"
-             "  troupe migrate up --set shards.player=1024     (a new cluster)",
-             [&line] { return up(line); });
+  auto up_command = line.add(
+    *migrate, "up",
+    "Applies what is missing, to every database. Several may run at once; empty databases "
+    "get their shards here",
+    "  troupe migrate up\n"
+    "  troupe migrate up --set shards.player=1024     (a new cluster)",
+    [&line] { return up(line); });
   line.add_setting_flags(*up_command);
   line.add(*migrate, "status", "Tells what is applied; exit code 1 when something is not",
            "  troupe migrate status", [&line] { return status(line); });

@@ -47,13 +47,18 @@ public:
   explicit probe(const shard_board& board) : board_(board) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override {
-    prometheus::MetricFamily states{"troupe_shards", "Shards of this node by family and state",
-                                    prometheus::MetricType::Gauge, {}};
-    prometheus::MetricFamily bytes{"troupe_hot_bytes", "Hot state in memory by family, in bytes",
-                                   prometheus::MetricType::Gauge, {}};
+    prometheus::MetricFamily states{"troupe_shards",
+                                    "Shards of this node by family and state",
+                                    prometheus::MetricType::Gauge,
+                                    {}};
+    prometheus::MetricFamily bytes{"troupe_hot_bytes",
+                                   "Hot state in memory by family, in bytes",
+                                   prometheus::MetricType::Gauge,
+                                   {}};
     prometheus::MetricFamily waiting{"troupe_shard_waiting",
                                      "Requests in line at shard actors by family",
-                                     prometheus::MetricType::Gauge, {}};
+                                     prometheus::MetricType::Gauge,
+                                     {}};
     for (const auto& info : families) {
       std::array<std::uint32_t, 7> by_state{};
       double hot = 0;
@@ -65,9 +70,9 @@ public:
       }
       prometheus::ClientMetric::Label family_label{"family", std::string{info.name}};
       for (std::size_t s = 0; s < by_state.size(); ++s)
-        states.metric.push_back(gauge(
-          {family_label, {"state", std::string{to_string(static_cast<shard_state>(s))}}},
-          by_state[s]));
+        states.metric.push_back(
+          gauge({family_label, {"state", std::string{to_string(static_cast<shard_state>(s))}}},
+                by_state[s]));
       bytes.metric.push_back(gauge({family_label}, hot));
       waiting.metric.push_back(gauge({family_label}, line));
     }
@@ -191,8 +196,7 @@ void node::spawn_guard_and_passwords(const settings& config) {
     }
   }
   auto guard = spawn_guard(*system_, std::move(setup));
-  if (redis)
-    services_.push_back(spawn_revocation_feed(*system_, *redis, guard));
+  if (redis) services_.push_back(spawn_revocation_feed(*system_, *redis, guard));
   guard_ = guard;
   services_.push_back(caf::actor_cast<caf::actor>(guard));
   passwords_ = make_password_pool(*system_, config.auth, *metrics_);
@@ -213,10 +217,11 @@ bool node::stop(steady_clock::time_point deadline) {
     std::size_t released = 0;
     bool waiting = true;
     while (waiting && released < shards_.size()) {
-      self->receive([&](const shard_released&) { ++released; },
-                    caf::after(std::max(stop_poll, std::chrono::duration_cast<std::chrono::milliseconds>(
-                                                     deadline - steady_clock::now()))) >>
-                      [&] { waiting = false; });
+      self->receive(
+        [&](const shard_released&) { ++released; },
+        caf::after(std::max(stop_poll, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                         deadline - steady_clock::now()))) >>
+          [&] { waiting = false; });
     }
     clean = released == shards_.size();
   }
@@ -235,11 +240,12 @@ std::vector<gateway::readiness_check> node::readiness() const {
   checks.push_back({"shards", active == board_->size(),
                     std::to_string(active) + " of " + std::to_string(board_->size()) + " serve"});
   for (const auto& database : databases_->health())
-    checks.push_back({"database " + database.database, database.up,
-                      database.up ? "connected" : "out of reach"});
+    checks.push_back(
+      {"database " + database.database, database.up, database.up ? "connected" : "out of reach"});
   if (redis_)
     checks.push_back({"redis", redis_->up(),
-                      redis_->up() ? "connected" : "out of reach: this node counts for itself", false});
+                      redis_->up() ? "connected" : "out of reach: this node counts for itself",
+                      false});
   return checks;
 }
 
@@ -269,9 +275,9 @@ std::string node::nodes_json() const {
   std::string out = "{\"nodes\":[{";
   append_field(out, "incarnation", to_string(incarnation_));
   out += ',';
-  append_field(out, "started_at",
-               to_string(timestamp{
-                 duration_cast<milliseconds>(started_at_.time_since_epoch()).count()}));
+  append_field(
+    out, "started_at",
+    to_string(timestamp{duration_cast<milliseconds>(started_at_.time_since_epoch()).count()}));
   out += ',';
   append_field(out, "state", serving() ? "active" : "joining");
   out += ",\"shards\":" + std::to_string(board_->count(shard_state::active)) + "}]}";

@@ -22,14 +22,14 @@ exit_code run(command_line& line) {
 } // namespace
 
 void add_serve_command(CLI::App& root, command_line& line) {
-  auto* command =
-    line.add(root, "serve",
-             "Runs a node until SIGTERM or Ctrl-C: it then answers what is under way, gives its shards up "
-             "and exits 0; a second signal ends it at once",
-             "  troupe serve\n"
-             "  troupe serve --http.port=8080 --log.level=debug\n"
-             "  troupe --config /etc/troupe/troupe.toml serve --ready-file /run/troupe/ready.json",
-             [&line] { return run(line); });
+  auto* command = line.add(
+    root, "serve",
+    "Runs a node until SIGTERM or Ctrl-C: it then answers what is under way, gives its shards up "
+    "and exits 0; a second signal ends it at once",
+    "  troupe serve\n"
+    "  troupe serve --http.port=8080 --log.level=debug\n"
+    "  troupe --config /etc/troupe/troupe.toml serve --ready-file /run/troupe/ready.json",
+    [&line] { return run(line); });
   line.add_setting_flags(*command);
   command->add_option("--ready-file", options().ready_file,
                       "Written once requests are answered: {\"url\", \"admin_url\", \"pid\"}");

@@ -1,8 +1,8 @@
 #include "base/log.hpp"
 
+#include <pthread.h>
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
-#include <pthread.h>
 #include <spdlog/sinks/sink.h>
 #include <unistd.h>
 

@@ -150,7 +150,8 @@ private:
   void set(std::string& slot) {
     auto found = text();
     if (found == nullptr) return;
-    if (!setting_.allowed.empty() && std::ranges::find(setting_.allowed, *found) == setting_.allowed.end())
+    if (!setting_.allowed.empty() &&
+        std::ranges::find(setting_.allowed, *found) == setting_.allowed.end())
       wrong_ = in_quotes(*found) + " is none of " + bounds_text(setting_);
     else if (setting_.allowed.empty() && !within_length(found->size()))
       return;
@@ -219,9 +220,8 @@ struct secret_file {
 bool is_database_name(std::string_view name) {
   if (name.empty() || name.size() > 32 || name.front() < 'a' || name.front() > 'z') return false;
   if (name.ends_with("_replica")) return false; // TROUPE_DATABASE_X_REPLICA_DSN would be ambiguous
-  return std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  });
+  return std::ranges::all_of(
+    name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
 }
 
 /// Kubernetes puts such variables into every container for every service of the namespace.
@@ -530,8 +530,9 @@ private:
   void take_databases() {
     for (const auto& [name, entry] : databases_) {
       if (!is_database_name(name))
-        complain(entry.where, in_quotes(name) + " is no name of a database: lower-case letters, digits "
-                                             "and _, at most 32, not ending in _replica");
+        complain(entry.where, in_quotes(name) +
+                                " is no name of a database: lower-case letters, digits "
+                                "and _, at most 32, not ending in _replica");
       else if (entry.dsn.empty() && !secret_files_.contains("database." + name + ".dsn"))
         complain(entry.where, "database " + in_quotes(name) + " has no dsn");
       config_.values.databases.push_back({name, entry.dsn, entry.replica_dsn});
@@ -545,8 +546,9 @@ private:
     const auto& v = config_.values;
     auto where = [&](std::string_view name) { return std::string{config_.origin_of(name)}; };
     if (v.http.tls_certificate_file.empty() != v.http.tls_key_file.empty())
-      complain(where(v.http.tls_key_file.empty() ? "http.tls_certificate_file" : "http.tls_key_file"),
-               "http.tls_certificate_file and http.tls_key_file go together");
+      complain(
+        where(v.http.tls_key_file.empty() ? "http.tls_certificate_file" : "http.tls_key_file"),
+        "http.tls_certificate_file and http.tls_key_file go together");
     if (v.http.port != 0 && v.http.port == v.operations.port)
       complain(where("operations.port"), "operations.port is the same as http.port");
     if (v.auth.refresh_token_lifetime < v.auth.access_token_lifetime)

@@ -16,7 +16,7 @@ namespace troupe {
 /// Where settings come from, from the weakest to the strongest: defaults, file, environment, flags.
 struct config_sources {
   std::optional<std::filesystem::path> file;
-  std::vector<std::string> environment; ///< `NAME=value`, as the process has it
+  std::vector<std::string> environment;                   ///< `NAME=value`, as the process has it
   std::vector<std::pair<std::string, std::string>> flags; ///< (`section.key`, value), the last wins
   std::vector<std::string> databases;                     ///< `name=dsn`
 };

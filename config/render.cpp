@@ -140,7 +140,8 @@ std::string to_json(const configuration& config) {
   out += "\"database\": [";
   for (const auto& database : config.values.databases) {
     if (&database != &config.values.databases.front()) out += ", ";
-    out += "{\"name\": " + in_quotes(database.name) + ", \"dsn\": " + in_quotes(masked(database.dsn)) +
+    out += "{\"name\": " + in_quotes(database.name) +
+           ", \"dsn\": " + in_quotes(masked(database.dsn)) +
            ", \"replica_dsn\": " + in_quotes(masked(database.replica_dsn)) + '}';
   }
   out += "], \"origins\": {";
@@ -189,7 +190,8 @@ std::string config_schema() {
                     "  \"title\": \"Troupe's configuration\",\n  \"type\": \"object\",\n"
                     "  \"additionalProperties\": false,\n  \"properties\": {\n";
   for_each_section([&](std::string_view section, std::span<const setting> members) {
-    out += "    " + in_quotes(section) + ": {\n      \"type\": \"object\",\n"
+    out += "    " + in_quotes(section) +
+           ": {\n      \"type\": \"object\",\n"
            "      \"additionalProperties\": false,\n      \"properties\": {";
     for (const auto& s : members) {
       out += &s == &members.front() ? "\n" : ",\n";
@@ -222,29 +224,32 @@ std::string config_schema() {
 }
 
 std::string settings_reference() {
-  std::string out = "# Settings\n\n"
-                    "Made by `troupe config reference`. A value comes from the first of: a flag "
-                    "(`--http.port 8000` or `--set http.port=8000`), the environment "
-                    "(`TROUPE_HTTP_PORT`), the file, the default. Secrets (🔒) may also come from a "
-                    "file of their own: `auth.signing_key_file`, `TROUPE_AUTH_SIGNING_KEY_FILE`. "
-                    "Unless it says otherwise, a change needs a restart.\n";
+  std::string out =
+    "# Settings\n\n"
+    "Made by `troupe config reference`. A value comes from the first of: a flag "
+    "(`--http.port 8000` or `--set http.port=8000`), the environment "
+    "(`TROUPE_HTTP_PORT`), the file, the default. Secrets (🔒) may also come from a "
+    "file of their own: `auth.signing_key_file`, `TROUPE_AUTH_SIGNING_KEY_FILE`. "
+    "Unless it says otherwise, a change needs a restart.\n";
   for_each_section([&](std::string_view section, std::span<const setting> members) {
-    out += "\n## " + std::string{section} + "\n\n| setting | default | values | what it is for |\n"
+    out += "\n## " + std::string{section} +
+           "\n\n| setting | default | values | what it is for |\n"
            "|---|---|---|---|\n";
     for (const auto& s : members) {
       out += "| `" + std::string{s.name} + '`' + (s.is_secret() ? " 🔒" : "") + " | `" +
              default_text(s) + "` | " + facts(s) + " | " + std::string{s.help} + " |\n";
     }
   });
-  out += "\n## database\n\n"
-         "One `[[database]]` each. Shards are spread over them when the cluster is born; the first is "
-         "also the control database. Those of the file come first, in its order, then those that "
-         "only the environment names, by name, then those of flags.\n\n"
-         "| key | what it is for |\n|---|---|\n"
-         "| `name` | lower-case letters, digits and `_`; may not change once the database holds data |\n"
-         "| `dsn` 🔒 | libpq URI or keywords; `TROUPE_DATABASE_<NAME>_DSN`, `--database name=dsn` |\n"
-         "| `replica_dsn` 🔒 | the same of a read replica, for reads over all shards; "
-         "`TROUPE_DATABASE_<NAME>_REPLICA_DSN` |\n";
+  out +=
+    "\n## database\n\n"
+    "One `[[database]]` each. Shards are spread over them when the cluster is born; the first is "
+    "also the control database. Those of the file come first, in its order, then those that "
+    "only the environment names, by name, then those of flags.\n\n"
+    "| key | what it is for |\n|---|---|\n"
+    "| `name` | lower-case letters, digits and `_`; may not change once the database holds data |\n"
+    "| `dsn` 🔒 | libpq URI or keywords; `TROUPE_DATABASE_<NAME>_DSN`, `--database name=dsn` |\n"
+    "| `replica_dsn` 🔒 | the same of a read replica, for reads over all shards; "
+    "`TROUPE_DATABASE_<NAME>_REPLICA_DSN` |\n";
   return out;
 }
 

@@ -52,7 +52,8 @@ struct auth_settings {
   std::uint32_t lockout_attempts = 10;          ///< of one account; 0: none is locked out
   std::uint32_t lockout_address_attempts = 100; ///< from one address; 0: none is locked out
   std::chrono::milliseconds lockout_window{std::chrono::minutes{15}};
-  std::chrono::milliseconds lockout_time{std::chrono::minutes{1}};  ///< of a first one; then it doubles
+  std::chrono::milliseconds lockout_time{
+    std::chrono::minutes{1}}; ///< of a first one; then it doubles
   std::chrono::milliseconds lockout_longest{std::chrono::hours{1}}; ///< up to this
 };
 

@@ -16,9 +16,8 @@
 namespace troupe {
 
 /// Where a setting's value lives; the alternative is its type.
-using setting_slot =
-  std::variant<bool*, std::uint16_t*, std::uint32_t*, std::chrono::milliseconds*, byte_size*,
-               std::string*, secret*, std::vector<std::string>*>;
+using setting_slot = std::variant<bool*, std::uint16_t*, std::uint32_t*, std::chrono::milliseconds*,
+                                  byte_size*, std::string*, secret*, std::vector<std::string>*>;
 
 /// Inclusive. For durations in milliseconds, for sizes in bytes, for text its length in bytes.
 struct setting_bounds {

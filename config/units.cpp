@@ -59,7 +59,8 @@ std::optional<std::uint64_t> times(const quantity& q, std::uint64_t factor) noex
 }
 
 template <std::size_t N>
-std::optional<std::uint64_t> in_units(const quantity& q, const std::array<unit, N>& units) noexcept {
+std::optional<std::uint64_t> in_units(const quantity& q,
+                                      const std::array<unit, N>& units) noexcept {
   for (const auto& u : units)
     if (u.suffix == q.suffix) return times(q, u.factor);
   return std::nullopt;

@@ -61,7 +61,8 @@ struct restored {
 } // namespace
 
 TEST_CASE("a JSON line has time, level, component, event and typed fields") {
-  auto line = log::to_json_line(timestamp{1'772'368'200'007}, log::level::warn, "shard", "transition",
+  auto line = log::to_json_line(timestamp{1'772'368'200'007}, log::level::warn, "shard",
+                                "transition",
                                 {{"shard", "player/17"},
                                  {"epoch", 4},
                                  {"big", std::numeric_limits<std::uint64_t>::max()},

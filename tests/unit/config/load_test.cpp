@@ -109,9 +109,10 @@ TEST_CASE("every type is read from the file and from text") {
   CHECK(from_file.http.max_header == kibibytes(8));
   CHECK(from_file.http.cors_origins == std::vector<std::string>{"https://a", "https://b"});
   CHECK(from_file.log.level == "debug");
-  auto from_text = loaded({.environment = {"TROUPE_HTTP_IDLE_TIMEOUT=90s", "TROUPE_HTTP_MAX_BODY=1MiB",
-                                           "TROUPE_HTTP_CORS_ORIGINS=https://a, https://b",
-                                           "TROUPE_LOG_LEVEL=debug"}})
+  auto from_text = loaded(
+                     {.environment = {"TROUPE_HTTP_IDLE_TIMEOUT=90s", "TROUPE_HTTP_MAX_BODY=1MiB",
+                                      "TROUPE_HTTP_CORS_ORIGINS=https://a, https://b",
+                                      "TROUPE_LOG_LEVEL=debug"}})
                      .values;
   CHECK(from_text.http.idle_timeout == 90s);
   CHECK(from_text.http.max_body == mebibytes(1));
@@ -127,7 +128,8 @@ TEST_CASE("an unknown name is an error that names the nearest known one and its 
   auto found = problems({.file = file,
                          .environment = {"TROUPE_HTTP_PROT=1", "TROUPE_HTPP_PORT=1"},
                          .flags = {{"log.levle", "info"}}});
-  CHECK(mentions(found, "troupe.toml:2", R"(unknown setting "http.prot"; did you mean "http.port"?)"));
+  CHECK(
+    mentions(found, "troupe.toml:2", R"(unknown setting "http.prot"; did you mean "http.port"?)"));
   CHECK(mentions(found, "troupe.toml:4", R"(unknown section "htpp"; did you mean "http"?)"));
   CHECK(mentions(found, "troupe.toml:8", R"(unknown setting "auth.frobnication_of_everything")"));
   CHECK(mentions(found, "environment TROUPE_HTTP_PROT", R"(did you mean "TROUPE_HTTP_PORT"?)"));
@@ -139,12 +141,12 @@ TEST_CASE("an unknown name is an error that names the nearest known one and its 
 }
 
 TEST_CASE("variables of other programs and of Kubernetes are left alone") {
-  auto config = loaded({.environment = {"TROUPE_TEST_PG_A=x", "TROUPE_BIN=/bin/troupe",
-                                        "TROUPE_SERVICE_HOST=10.0.0.1", "TROUPE_SERVICE_PORT=80",
-                                        "TROUPE_HTTP_SERVICE_HOST=10.0.0.1",
-                                        "TROUPE_HTTP_PORT=tcp://10.0.0.1:8000",
-                                        "TROUPE_HTTP_PORT_8000_TCP_ADDR=10.0.0.1",
-                                        "TROUPE_DATABASE_A_SERVICE_PORT=5432", "TROUPE_CONFIG=x"}});
+  auto config = loaded(
+    {.environment = {"TROUPE_TEST_PG_A=x", "TROUPE_BIN=/bin/troupe", "TROUPE_SERVICE_HOST=10.0.0.1",
+                     "TROUPE_SERVICE_PORT=80", "TROUPE_HTTP_SERVICE_HOST=10.0.0.1",
+                     "TROUPE_HTTP_PORT=tcp://10.0.0.1:8000",
+                     "TROUPE_HTTP_PORT_8000_TCP_ADDR=10.0.0.1",
+                     "TROUPE_DATABASE_A_SERVICE_PORT=5432", "TROUPE_CONFIG=x"}});
   CHECK(config.values.http.port == 8000);
   CHECK(config.values.databases.empty());
 }
@@ -155,8 +157,9 @@ TEST_CASE("values out of bounds or of another type are errors, all told at once"
                                           "max_body = \"1TB\"\ncors_origins = \"https://a\"\n"
                                           "address = 1\n[log]\nlevel = \"loud\"\n"
                                           "[postgres]\nlanes = 1.5\nreaders = \"2\"\n");
-  auto found = problems({.file = file, .environment = {"TROUPE_HTTP_HEADER_TIMEOUT=1ms",
-                                                       "TROUPE_POSTGRES_BATCH_UNITS=many"}});
+  auto found = problems(
+    {.file = file,
+     .environment = {"TROUPE_HTTP_HEADER_TIMEOUT=1ms", "TROUPE_POSTGRES_BATCH_UNITS=many"}});
   CHECK(mentions(found, "troupe.toml:2", "http.port is out of bounds: 0 to 65535"));
   CHECK(mentions(found, "troupe.toml:3", "http.threads is negative"));
   CHECK(mentions(found, "troupe.toml:4", "http.idle_timeout is not a duration"));
@@ -243,8 +246,9 @@ TEST_CASE("a secret given twice by one source, an empty or a missing file of one
   CHECK(mentions(problems({.environment = {"TROUPE_AUTH_SIGNING_KEY=" + key,
                                            "TROUPE_AUTH_SIGNING_KEY_FILE=" + path}}),
                  "TROUPE_AUTH_SIGNING_KEY_FILE", "both given"));
-  CHECK(mentions(problems({.flags = {{"auth.signing_key_file", folder.write("empty", "\n").string()}}}),
-                 "flag --auth.signing_key_file", "is empty"));
+  CHECK(
+    mentions(problems({.flags = {{"auth.signing_key_file", folder.write("empty", "\n").string()}}}),
+             "flag --auth.signing_key_file", "is empty"));
   CHECK(mentions(problems({.flags = {{"auth.signing_key_file", (folder / "none").string()}}}),
                  "flag --auth.signing_key_file", "cannot read"));
   CHECK(mentions(problems({.flags = {{"http.port_file", path}}}), "flag --http.port_file",
@@ -259,12 +263,11 @@ TEST_CASE("databases come from the file in its order, then from the environment,
   auto file = folder.write("troupe.toml", "[[database]]\nname = \"b\"\ndsn = \"host=b\"\n"
                                           "[[database]]\nname = \"a\"\ndsn = \"host=a\"\n"
                                           "replica_dsn = \"host=ra\"\n");
-  auto config = loaded({.file = file,
-                        .environment = {"TROUPE_DATABASE_E_DSN_FILE=" + dsn_file,
-                                        "TROUPE_DATABASE_D_DSN=host=d",
-                                        "TROUPE_DATABASE_D_REPLICA_DSN=host=rd",
-                                        "TROUPE_DATABASE_B_DSN=host=b2"},
-                        .databases = {"c=host=c port=1", "a=host=a2"}});
+  auto config = loaded(
+    {.file = file,
+     .environment = {"TROUPE_DATABASE_E_DSN_FILE=" + dsn_file, "TROUPE_DATABASE_D_DSN=host=d",
+                     "TROUPE_DATABASE_D_REPLICA_DSN=host=rd", "TROUPE_DATABASE_B_DSN=host=b2"},
+     .databases = {"c=host=c port=1", "a=host=a2"}});
   const auto& list = config.values.databases;
   REQUIRE(list.size() == 5);
   CHECK(list[0].name == "b");

@@ -34,7 +34,8 @@ configuration with_secrets() {
   config_sources sources;
   sources.flags = {{"auth.signing_key", std::string(40, 'k')},
                    {"redis.url", "redis://:hunter2@127.0.0.1:6379/0"}};
-  sources.databases = {"a=postgresql://troupe:hunter2@127.0.0.1:5432/a", "b=host=b password=hunter2"};
+  sources.databases = {"a=postgresql://troupe:hunter2@127.0.0.1:5432/a",
+                       "b=host=b password=hunter2"};
   return load_configuration(sources).value();
 }
 
@@ -103,4 +104,3 @@ TEST_CASE("the table is sound") {
   }
   CHECK(find_setting("http.none") == nullptr);
 }
-

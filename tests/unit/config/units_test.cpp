@@ -28,8 +28,8 @@ TEST_CASE("sizes are read with binary and decimal units") {
   CHECK(parse_byte_size("2GiB") == mebibytes(2048));
   CHECK(parse_byte_size("1kB") == byte_size{1000});
   CHECK(parse_byte_size("3MB") == byte_size{3'000'000});
-  for (auto wrong : {"", "KiB", "-1", "1K", "1kib", "1.5", "0.3KiB", "99999999999999999999",
-                     "99999999999GiB"})
+  for (auto wrong :
+       {"", "KiB", "-1", "1K", "1kib", "1.5", "0.3KiB", "99999999999999999999", "99999999999GiB"})
     CHECK_MESSAGE(!parse_byte_size(wrong), wrong);
 }
 
