@@ -72,17 +72,17 @@ result<player_effect<player_updated>> decide(const player_entity* entity, const 
   std::vector<row_change> rows;
   player_updated answer;
   auto sessions = entity->image.sessions;
-  if (request.name && *request.name != player->name) {
+  if (request.name) {
+    // Even when the name stays: the directory now ties it to this operation, and so must the player.
     changed.name = *request.name;
+    changed.name_op = op_id;
     auto old_key = fold_name(player->name);
     auto new_key = fold_name(changed.name);
-    if (new_key != old_key) { // else only the case of its letters changes: the name stays reserved
-      changed.name_op = op_id;
-      rows.push_back(put_job{
-        make_name_job(confirm_name_job, {new_key, account_of(*player), op_id})});
+    rows.push_back(
+      put_job{make_name_job(confirm_name_job, {new_key, account_of(*player), op_id})});
+    if (new_key != old_key)
       rows.push_back(put_job{
         make_name_job(release_name_job, {old_key, account_of(*player), player->name_op})});
-    }
   }
   if (request.password_hash) {
     changed.password_hash = *request.password_hash;
@@ -93,11 +93,11 @@ result<player_effect<player_updated>> decide(const player_entity* entity, const 
       return true;
     });
   }
-  if (changed.name == player->name && changed.password_hash == player->password_hash) {
+  if (!request.name && !request.password_hash) {
     answer.profile = profile_of(*player);
     return player_effect<player_updated>{std::move(answer), {}};
   }
-  ++changed.version;
+  if (changed.name != player->name || request.password_hash) ++changed.version;
   rows.push_back(put_player{changed});
   answer.profile = profile_of(changed);
   return player_effect<player_updated>{

@@ -134,6 +134,17 @@ CAF_TEST(a renamed player has its new name and frees the old one) {
   CAF_CHECK_EQUAL(tables.names["eve"].state, name_state::confirmed);
 }
 
+CAF_TEST(a name that changed only in case is freed with its player) {
+  auto ann = stored_player("Ann");
+  account_ref account{account_kind::player, ann};
+  auto c = fresh_call();
+  ask<reserved>(directory, c, reserve_name{"ann", account});
+  CAF_REQUIRE(ask<outcome<player_updated>>(players, c, update_player{ann, "ANN", {}, {}, {}}).value);
+  CAF_CHECK_EQUAL(tables.names["ann"].state, name_state::confirmed);
+  CAF_REQUIRE(ask<outcome<player_deleted>>(players, fresh_call(), delete_player{ann, {}}).value);
+  CAF_CHECK_EQUAL(tables.names.count("ann"), 0u);
+}
+
 CAF_TEST(a claim binds an operation to the account of its first execution) {
   auto c = keyed_call(7);
   auto ann = new_player();
