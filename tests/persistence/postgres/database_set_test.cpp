@@ -194,9 +194,9 @@ TEST_CASE("a database that goes away and comes back shows in the health, and not
     .receive([](const counters&) { FAIL("the database is away"); },
              [](const caf::error& why) { CHECK(why == errc::storage_unavailable); });
   proxy.set_down(false);
+  REQUIRE(becomes(set, true));
   CHECK(write(0).status == write_status::committed);
   CHECK(write(1).status == write_status::committed);
-  CHECK(becomes(set, true));
   CHECK(set.stop(10s));
 }
 
