@@ -190,15 +190,24 @@ exit_code serve(const configuration& config, const serve_options& options) {
   auto& running = **made;
   log::info("serve", "node_started", {{"incarnation", to_string(running.incarnation())}});
 
+  // From here on whatever ends the node, a failed start too, goes through the stop below: shards are given
+  // back, and actors do not wait for one another for ever.
+  auto code = exit_code::ok;
+  std::optional<std::string> why;
+  auto cannot = [&](exit_code as, std::string_view step, const failure& failed) {
+    report(step, failed);
+    code = as;
+    why = "cannot start";
+  };
+
   std::atomic<phase> at{phase::starting};
   std::optional<gateway::operations_port> operations;
   operations.emplace(values.operations, running.system(), running.metrics(),
                      callbacks_for(running, config, requests, at));
   if (auto opened = operations->start(); !opened)
-    return report("open the operations port", opened.error());
+    cannot(exit_code::config, "open the operations port", opened.error());
 
   auto deadline = steady_clock::now() + patience;
-  std::optional<std::string> why;
   while (!why && !running.serving()) {
     why = requests.wait(10ms);
     if (steady_clock::now() > deadline) {
@@ -210,7 +219,12 @@ exit_code serve(const configuration& config, const serve_options& options) {
   std::optional<gateway::public_gateway> api;
   if (!why) {
     api.emplace(running.gateway_parts(values));
-    if (auto opened = api->start(); !opened) return report("open the public port", opened.error());
+    if (auto opened = api->start(); !opened) {
+      cannot(exit_code::config, "open the public port", opened.error());
+      api.reset();
+    }
+  }
+  if (!why) {
     operations->show(&api->metrics());
     at = phase::serving;
     auto scheme = values.http.tls_certificate_file.empty() ? "http" : "https";
@@ -218,11 +232,11 @@ exit_code serve(const configuration& config, const serve_options& options) {
     auto admin_url = url_of("http", values.operations.address, operations->port());
     log::info("serve", "listening",
               {{"url", url}, {"docs", url + "/docs"}, {"admin_url", admin_url}});
-    if (!options.ready_file.empty() && !write_ready_file(options.ready_file, url, admin_url)) {
-      log::error("serve", "cannot_write_ready_file", {{"file", options.ready_file.string()}});
-      return exit_code::cannot_create;
-    }
-    why = requests.wait(std::nullopt);
+    if (options.ready_file.empty() || write_ready_file(options.ready_file, url, admin_url))
+      why = requests.wait(std::nullopt);
+    else
+      cannot(exit_code::cannot_create, "write the ready file",
+             {errc::internal, options.ready_file.string(), {}, {}});
   }
 
   // -- stop -----------------------------------------------------------------------------------------
@@ -238,14 +252,14 @@ exit_code serve(const configuration& config, const serve_options& options) {
   log::flush();
 
   // Whatever still hangs after that must not keep the process: everything durable is durable.
-  std::thread([] {
+  std::thread([code] {
     std::this_thread::sleep_for(exit_limit);
-    _exit(static_cast<int>(exit_code::ok));
+    _exit(static_cast<int>(code));
   }).detach();
   api.reset();
   operations.reset();
   made->reset();
-  return exit_code::ok;
+  return code;
 }
 
 } // namespace troupe

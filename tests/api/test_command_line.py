@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import socket
 import subprocess
 import tomllib
 
@@ -210,3 +211,19 @@ def test_generate_fills_empty_databases_only(cluster: Cluster, world: World) -> 
     assert again.returncode == 65, again.stderr
     wrong = cluster.command("generate", "--out", str(cluster.folder / "nowhere"), check=False)
     assert wrong.returncode in (64, 65, 73), wrong.stderr
+
+
+def test_a_taken_port_ends_the_start(cluster: Cluster) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        # the public port last: by then the node has its shards, and must give them back
+        for name in ("operations.port", "http.port"):
+            done = cluster.command("serve", f"--{name}", port, check=False)
+            assert done.returncode == 78, done.stderr
+            assert "cannot_start" in done.stderr
+    for database in ("a", "b"):
+        with cluster.connect(database) as connection:
+            owned = "select count(*) from troupe.shard_fence where owner is not null"
+            assert connection.execute(owned).fetchone() == (0,)

@@ -1,5 +1,6 @@
 """The public port over TLS."""
 
+import pathlib
 import socket
 import ssl
 import subprocess
@@ -95,3 +96,17 @@ def test_what_is_no_tls_does_no_harm(
     trust = ssl.create_default_context(cafile=certificate[0])
     with httpx.Client(base_url=tls_server.url, verify=trust) as client:
         assert client.get("/docs").status_code == 200
+
+
+def test_a_bad_certificate_or_key_ends_the_start(
+    cluster: Cluster, tls_server: Server, tmp_path: pathlib.Path, certificate: tuple[str, str]
+) -> None:
+    # Last in the file: the databases must be free.
+    assert tls_server.stop() == 0
+    broken = tmp_path / "broken.pem"
+    broken.write_text("this is no certificate", encoding="ascii")
+    for paths in ((str(broken), certificate[1]), (certificate[0], str(tmp_path / "none.pem"))):
+        flags = ("--http.tls_certificate_file", paths[0], "--http.tls_key_file", paths[1])
+        done = cluster.command("serve", *flags, check=False)
+        assert done.returncode == 78, done.stderr
+        assert "cannot_start" in done.stderr
