@@ -19,6 +19,7 @@ struct http_settings {
   std::uint16_t port = 8000;              ///< 0: a free one, told in the log and the ready file
   std::uint32_t threads = 0;              ///< 0: one per core
   std::uint32_t max_connections = 10'000; ///< beyond it new ones are answered 503 and closed
+  std::uint32_t max_connections_per_address = 0; ///< 0: no bound of its own
   std::chrono::milliseconds header_timeout{10'000};
   std::chrono::milliseconds body_timeout{15'000};
   std::chrono::milliseconds idle_timeout{75'000};

@@ -19,6 +19,7 @@ http::server_settings server_settings_of(const http_settings& config) {
   out.threads = config.threads > 0 ? config.threads
                                    : std::max(1u, std::thread::hardware_concurrency());
   out.max_connections = config.max_connections;
+  out.max_connections_per_address = config.max_connections_per_address;
   out.header_timeout = config.header_timeout;
   out.body_timeout = config.body_timeout;
   out.idle_timeout = config.idle_timeout;

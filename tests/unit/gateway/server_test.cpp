@@ -206,6 +206,23 @@ TEST_CASE("connections over the bound get a 503") {
   CHECK(f.server.counts().rejected == 1);
 }
 
+TEST_CASE("one address cannot take every connection, and what it closes comes back") {
+  http::server_settings settings;
+  settings.max_connections_per_address = 1;
+  fixture f{settings};
+  {
+    auto first = f.connect();
+    asio::write(first, asio::buffer(std::string_view{"GET / HTTP/1.1\r\nHost: a\r\n\r\n"}));
+    std::string got;
+    asio::read_until(first, asio::dynamic_buffer(got), "GET / ");
+    CHECK(f.talk("", false).starts_with("HTTP/1.1 503 "));
+  }
+  std::string got; // the server may see the end of the first connection a little later
+  for (int attempt = 0; attempt < 1000 && !got.starts_with("HTTP/1.1 200 "); ++attempt)
+    got = f.talk("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  CHECK(got.starts_with("HTTP/1.1 200 "));
+}
+
 TEST_CASE("draining finishes what is under way and says so") {
   echo::gate slow;
   fixture f{{}, &slow};
