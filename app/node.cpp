@@ -29,8 +29,10 @@ constexpr std::size_t directory_share = 8;
 /// A queue in front of an actor is checked this often at most while stopping.
 constexpr std::chrono::milliseconds stop_poll{5};
 
-std::uint32_t threads_or_cores(std::uint32_t configured) {
-  return configured ? configured : std::max(1u, std::thread::hardware_concurrency());
+/// Half of the cores: the gateway's threads have the other half. More threads than cores only wake each
+/// other up (docs/operations/performance.md).
+std::uint32_t threads_or_half(std::uint32_t configured) {
+  return configured ? configured : std::max(1u, std::thread::hardware_concurrency() / 2);
 }
 
 void append_field(std::string& out, std::string_view key, std::string_view value) {
@@ -95,7 +97,7 @@ node::node(const settings& config) {
   register_message_types();
   system_config_.set("caf.scheduler.policy", "sharing");
   system_config_.set("caf.scheduler.max-threads",
-                     static_cast<std::size_t>(threads_or_cores(config.actors.threads)));
+                     static_cast<std::size_t>(threads_or_half(config.actors.threads)));
   system_config_.set("caf.scheduler.max-throughput",
                      static_cast<std::size_t>(config.actors.max_throughput));
   system_ = std::make_unique<caf::actor_system>(system_config_);

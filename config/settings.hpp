@@ -17,7 +17,7 @@ namespace troupe {
 struct http_settings {
   std::string address = "127.0.0.1";
   std::uint16_t port = 8000;              ///< 0: a free one, told in the log and the ready file
-  std::uint32_t threads = 0;              ///< 0: one per core
+  std::uint32_t threads = 0;              ///< 0: half as many as cores
   std::uint32_t max_connections = 10'000; ///< beyond it new ones are answered 503 and closed
   std::uint32_t max_connections_per_address = 0; ///< 0: no bound of its own
   std::chrono::milliseconds header_timeout{10'000};
@@ -81,7 +81,7 @@ struct configured_database {
 
 /// How each of the databases is used.
 struct postgres_settings {
-  std::uint32_t lanes = 4;   ///< writer connections to each database
+  std::uint32_t lanes = 2;   ///< writer connections to each database
   std::uint32_t readers = 2; ///< reader connections to each database
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds statement_timeout{2'000};
@@ -90,7 +90,7 @@ struct postgres_settings {
 };
 
 struct actors_settings {
-  std::uint32_t threads = 0; ///< of the scheduler; 0: one per core
+  std::uint32_t threads = 0; ///< of the scheduler; 0: half as many as cores
   std::uint32_t max_throughput = 100;
   byte_size hot_memory = mebibytes(256); ///< of players kept in memory by this node
   std::uint32_t shard_queue = 1'000;     ///< requests under way to one shard at most

@@ -43,7 +43,7 @@ const std::array table{
           {0, 65'535}},
   setting{"http.threads",
           TROUPE_IN(http.threads),
-          "Threads that serve connections; 0 for one per core.",
+          "Threads that serve connections; 0 for half as many as cores.",
           {0, 256}},
   setting{"http.max_connections",
           TROUPE_IN(http.max_connections),
@@ -216,7 +216,7 @@ const std::array table{
   // -- actors -------------------------------------------------------------------------------------------
   setting{"actors.threads",
           TROUPE_IN(actors.threads),
-          "Threads of the actor scheduler; 0 for one per core.",
+          "Threads of the actor scheduler; 0 for half as many as cores.",
           {0, 256}},
   setting{"actors.max_throughput",
           TROUPE_IN(actors.max_throughput),

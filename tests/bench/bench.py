@@ -52,9 +52,10 @@ from processes import (
 )  # noqa: E402
 
 CONNECTIONS = 64
+WRITE_CONNECTIONS = 256  # players who write at once
 PGBENCH_CLIENTS = 32
 PEER_WORKERS = 2  # one per core, as uvicorn's manual advises
-PLAYERS = 20_000
+PLAYERS = 12_000
 HOT_PLAYERS = 10_000
 STUDIOS = 40
 PG_BIN = pathlib.Path("/usr/lib/postgresql/17/bin")
@@ -208,7 +209,7 @@ class Bench:
         command = [
             "wrk",
             "-t1",
-            f"-c{CONNECTIONS}",
+            f"-c{WRITE_CONNECTIONS if arguments[0] == 'put' else CONNECTIONS}",
             f"-d{seconds}s",
             "--timeout",
             "20s",
@@ -617,7 +618,7 @@ class Writes:
             world.pairs,
             world.used_pairs,
         )
-        world.used_pairs += requests + CONNECTIONS
+        world.used_pairs += requests + WRITE_CONNECTIONS
         self.acknowledged += requests
         self.runs += 1
         return rate
@@ -634,7 +635,7 @@ class Writes:
             world.pairs,
             world.used_peer_pairs,
         )
-        world.used_peer_pairs += requests + CONNECTIONS
+        world.used_peer_pairs += requests + WRITE_CONNECTIONS
         return rate
 
     def pgbench(self, *servers: str) -> float:
@@ -701,7 +702,7 @@ class Writes:
         rows = (
             self.world.count("select count(*) from troupe.player_game") - self.world.registrations
         )
-        open_ends = self.runs * CONNECTIONS
+        open_ends = self.runs * WRITE_CONNECTIONS
         if not self.acknowledged <= rows <= self.acknowledged + open_ends:
             raise Failure(
                 f"{self.acknowledged} registrations were acknowledged (and up to {open_ends} cut off by wrk's end),"
@@ -710,7 +711,7 @@ class Writes:
         check_counters(self.world)
         self.bench.report.note(
             f"after the writes: {self.acknowledged:,} acknowledged, {rows:,} rows"
-            f" (wrk cuts off up to {CONNECTIONS} at each end), the counters are exact"
+            f" (wrk cuts off up to {WRITE_CONNECTIONS} at each end), the counters are exact"
         )
 
 
@@ -728,7 +729,7 @@ def check_counters(world: World) -> None:
 def measure_put(bench: Bench, world: World, port: int, peer_port: int) -> None:
     """Durable registrations, against pgbench and the peer."""
     say(
-        f"put: PUT /v1/players/me/games/ID by {PLAYERS:,} players with {CONNECTIONS} connections, no pair twice; pgbench"
+        f"put: PUT /v1/players/me/games/ID by {PLAYERS:,} players with {WRITE_CONNECTIONS} connections, no pair twice; pgbench"
         f" with {PGBENCH_CLIENTS} clients; {bench.rounds} rounds of {bench.seconds} s each"
     )
     servers = [with_database(server, "troupe_bench") for server in bench.pg]
@@ -792,7 +793,7 @@ def measure_latency(bench: Bench, world: World, port: int) -> None:
         files = (world.tokens, world.games, world.pairs)
         result = bench.paced(
             port, "put", *files, "--from", world.used_pairs, "--count", count, "--rate", f"{rate:.0f}",
-            "--connections", CONNECTIONS,
+            "--connections", WRITE_CONNECTIONS,
         )  # fmt: skip
         world.used_pairs += count
         sent += count
