@@ -98,6 +98,13 @@ http::server_settings hasty() {
   return settings;
 }
 
+/// Not inlined: GCC 14 sees a fault in adding to a string of known size, where there is none.
+[[gnu::noinline]] std::string filler(std::size_t size) {
+  std::string out;
+  out.resize(size, 'x');
+  return out;
+}
+
 std::size_t count(std::string_view text, std::string_view part) {
   std::size_t found = 0;
   for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1))
@@ -139,7 +146,7 @@ TEST_CASE("large bodies are read whole and too large ones refused with an answer
   fixture f{settings};
   auto post = [&](std::size_t size) {
     return f.talk("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: " +
-                  std::to_string(size) + "\r\n\r\n" + std::string(size, 'x'));
+                  std::to_string(size) + "\r\n\r\n" + filler(size));
   };
   CHECK(post(100'000).ends_with("POST / 100000"));
   CHECK(post(100'001).starts_with("HTTP/1.1 413 "));
@@ -148,10 +155,10 @@ TEST_CASE("large bodies are read whole and too large ones refused with an answer
 
 TEST_CASE("headers over the limit are refused with an answer") {
   fixture f;
-  CHECK(f.talk("GET / HTTP/1.1\r\nHost: a\r\nA: " + std::string(20'000, 'x') + "\r\n\r\n")
+  CHECK(f.talk("GET / HTTP/1.1\r\nHost: a\r\nA: " + filler(20'000) + "\r\n\r\n")
           .starts_with("HTTP/1.1 431 "));
-  CHECK(f.talk("GET /" + std::string(20'000, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n")
-          .starts_with("HTTP/1.1 414 "));
+  CHECK(
+    f.talk("GET /" + filler(20'000) + " HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 414 "));
 }
 
 TEST_CASE("what is no request gets a 400 and the connection ends") {
