@@ -481,6 +481,14 @@ def make_world(bench: Bench) -> World:
         config=config,
     )
 
+    for dsn in databases:  # for pgbench
+        sql(
+            dsn,
+            "create table insert_bench (shard_id integer not null, player_id uuid not null,"
+            " game_id uuid not null, registered_at timestamptz not null,"
+            " primary key (shard_id, player_id, game_id))",
+        )
+
     players, taken, games = [], [], []
     for dsn in databases:
         players += sql(dsn, "select player_id, name, created_at from troupe.player")
@@ -638,7 +646,7 @@ class Writes:
         world.used_peer_pairs += requests + WRITE_CONNECTIONS
         return rate
 
-    def pgbench(self, *servers: str) -> float:
+    def start_pgbench(self, dsn: str, clients: int, *options: object) -> subprocess.Popen:
         """One row per transaction, prepared, durable; the rows look like a registration's."""
         script = self.bench.folder / "insert.sql"
         script.write_text(
@@ -647,47 +655,26 @@ class Writes:
             " values (:shard, gen_random_uuid(), gen_random_uuid(), now());\n",
             encoding="utf-8",
         )
+        parts = urllib.parse.urlsplit(dsn)
+        command = [PG_BIN / "pgbench", "-n", "-M", "prepared", "-c", clients, "-j", 1]
+        command += ["-f", script, "-h", parts.hostname, "-p", parts.port, "-U", parts.username]
+        environment = {
+            **os.environ,
+            "PGPASSWORD": urllib.parse.unquote(parts.password or ""),
+            "PGOPTIONS": "-c synchronous_commit=on",
+        }
+        return subprocess.Popen(
+            [str(word) for word in [*command, *options, parts.path[1:]]],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def pgbench(self, *servers: str) -> float:
+        """Transactions a second with all clients together, as fast as it goes."""
         clients = PGBENCH_CLIENTS // len(servers)
-        running = []
-        for dsn in servers:
-            parts = urllib.parse.urlsplit(dsn)
-            command = [
-                PG_BIN / "pgbench",
-                "-n",
-                "-M",
-                "prepared",
-                "-c",
-                clients,
-                "-j",
-                1,
-                "-T",
-                self.bench.seconds,
-            ]
-            command += [
-                "-f",
-                script,
-                "-h",
-                parts.hostname,
-                "-p",
-                parts.port,
-                "-U",
-                parts.username,
-                parts.path[1:],
-            ]
-            environment = {
-                **os.environ,
-                "PGPASSWORD": urllib.parse.unquote(parts.password or ""),
-                "PGOPTIONS": "-c synchronous_commit=on",
-            }
-            running.append(
-                subprocess.Popen(
-                    [str(word) for word in command],
-                    env=environment,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                )
-            )
+        running = [self.start_pgbench(dsn, clients, "-T", self.bench.seconds) for dsn in servers]
         total = 0.0
         for process in running:
             text, _ = process.communicate()
@@ -696,6 +683,28 @@ class Writes:
                 raise Failure(f"pgbench said: {text}")
             total += float(found.group(1))
         return total
+
+    def pgbench_p99(self, dsn: str, rate: float) -> float:
+        """The p99 of pgbench at a rate, in ms, from when each transaction was due."""
+        prefix = self.bench.folder / "pgbench_log"
+        options = [
+            "-T",
+            self.bench.seconds,
+            "--rate",
+            f"{rate:.0f}",
+            "--log",
+            "--log-prefix",
+            prefix,
+        ]
+        process = self.start_pgbench(dsn, PGBENCH_CLIENTS, *options)
+        text, _ = process.communicate()
+        took = []
+        for file in self.bench.folder.glob(f"{prefix.name}.*"):
+            took += [int(line.split()[2]) for line in file.read_text(encoding="utf-8").splitlines()]
+            file.unlink()
+        if process.returncode or not took:
+            raise Failure(f"pgbench said: {text}")
+        return sorted(took)[len(took) * 99 // 100] / 1000
 
     def check(self) -> None:
         """Every acknowledged registration is there, none twice. A request that wrk did not wait for may be there too."""
@@ -732,21 +741,14 @@ def measure_put(bench: Bench, world: World, port: int, peer_port: int) -> None:
         f"put: PUT /v1/players/me/games/ID by {PLAYERS:,} players with {WRITE_CONNECTIONS} connections, no pair twice; pgbench"
         f" with {PGBENCH_CLIENTS} clients; {bench.rounds} rounds of {bench.seconds} s each"
     )
-    servers = [with_database(server, "troupe_bench") for server in bench.pg]
-    for dsn in servers:
-        sql(
-            dsn,
-            "create table if not exists insert_bench (shard_id integer not null, player_id uuid not null,"
-            " game_id uuid not null, registered_at timestamptz not null, primary key (shard_id, player_id, game_id))",
-        )
     writes = Writes(bench, world, port, peer_port)
     writes.troupe()  # warm
     writes.peer()
     found = bench.alternate(
         {
             "put troupe": writes.troupe,
-            "put pgbench": lambda: writes.pgbench(servers[0]),
-            "put pgbench on both servers": lambda: writes.pgbench(*servers),
+            "put pgbench": lambda: writes.pgbench(world.databases[0]),
+            "put pgbench on both servers": lambda: writes.pgbench(*world.databases),
             "put peer": writes.peer,
         }
     )
@@ -775,15 +777,15 @@ def measure_put(bench: Bench, world: World, port: int, peer_port: int) -> None:
 
 def measure_latency(bench: Bench, world: World, port: int) -> None:
     """p99 of the write at half its top rate, counted from when each request was due."""
+    writes = Writes(bench, world, port, 0)
     if not bench.top_put_rate:
-        writes = Writes(bench, world, port, 0)
         bench.top_put_rate = statistics.median(writes.troupe() for _ in range(3))
     rate = bench.top_put_rate / 2
     say(
         f"latency: the same PUT at {rate:,.0f}/s, open loop, {bench.rounds} rounds of {2 * bench.seconds} s"
     )
     before = world.count("select count(*) from troupe.player_game")
-    found, sent = [], 0
+    found, theirs, sent = [], [], 0
     for number_of_round in range(bench.rounds):
         count = int(rate * bench.seconds * 2)
         if world.used_pairs + count > world.pair_count:
@@ -798,9 +800,10 @@ def measure_latency(bench: Bench, world: World, port: int) -> None:
         world.used_pairs += count
         sent += count
         found.append(result)
+        theirs.append(writes.pgbench_p99(world.databases[0], rate))
         say(
             f"round {number_of_round + 1} of {bench.rounds}: p50 {result['p50']:.1f} ms, p99 {result['p99']:.1f} ms,"
-            f" p99.9 {result['p999']:.1f} ms, longest {result['max']:.1f} ms"
+            f" p99.9 {result['p999']:.1f} ms, longest {result['max']:.1f} ms; p99 of pgbench at that rate {theirs[-1]:.1f} ms"
         )
     rows = world.count("select count(*) from troupe.player_game") - before
     if rows != sent:
@@ -817,7 +820,7 @@ def measure_latency(bench: Bench, world: World, port: int) -> None:
         Figure(
             f"PUT game at {rate:,.0f}/s: p99",
             f"p50 {middle['p50']:.1f} ms",
-            "-",
+            f"pgbench p99 {statistics.median(theirs):.1f} ms",
             middle["p99"],
             20.0,
             "ms",
