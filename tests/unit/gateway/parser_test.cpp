@@ -57,6 +57,13 @@ TEST_CASE("a request's fields are views into its header") {
   CHECK(out.in.keep_alive);
 }
 
+TEST_CASE("a transfer coding after which the end of the body is unknown is refused") {
+  for (const std::string coding :
+       {"gzip", "chunked, identity", "identity", "chunked, gzip", "xchunked"})
+    CHECK(refusal("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: " + coding + "\r\n\r\n") ==
+          errc::malformed_request);
+}
+
 TEST_CASE("the absolute form of a target is its path") {
   parsed out;
   parse(out, "GET http://host:1/x?y HTTP/1.1\r\nHost: a\r\n\r\n", "", 1);
