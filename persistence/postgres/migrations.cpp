@@ -66,6 +66,8 @@ pqxx::connection open(const database_address& database) {
   postgres::dial_options options;
   options.application_name = "troupe migrate";
   options.statement_timeout = 0ms; // an index on a large table takes its time
+  // No owner's writes wait for a migration, but a busy machine may stall it between two statements.
+  options.idle_in_transaction_timeout = 1min;
   try {
     return std::move(postgres::dial(database.dsn, options).session);
   } catch (const pqxx::failure& error) {

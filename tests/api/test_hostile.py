@@ -90,6 +90,7 @@ def memory_of(server: Server) -> int:
         b"A" * 100_000,
         b"GET / HTTP/1.1\r\n" + b"A: " + b"b" * 100_000,
     ],
+    ids=lambda sent: ascii(sent[:32]),
 )
 def test_what_is_no_http_is_answered_or_closed(server: Server, request_bytes: bytes) -> None:
     answer = answer_to(server, request_bytes, close=True)
