@@ -626,7 +626,7 @@ class Writes:
             world.pairs,
             world.used_pairs,
         )
-        world.used_pairs += requests + WRITE_CONNECTIONS
+        world.used_pairs += requests + WRITE_CONNECTIONS + 1  # wrk asks its script once before it starts
         self.acknowledged += requests
         self.runs += 1
         return rate
@@ -643,7 +643,7 @@ class Writes:
             world.pairs,
             world.used_peer_pairs,
         )
-        world.used_peer_pairs += requests + WRITE_CONNECTIONS
+        world.used_peer_pairs += requests + WRITE_CONNECTIONS + 1
         return rate
 
     def start_pgbench(self, dsn: str, clients: int, *options: object) -> subprocess.Popen:
