@@ -120,6 +120,7 @@ result<void> node::open(const settings& config) {
   wanted.readers = config.postgres.readers;
   wanted.incarnation = incarnation_;
   wanted.limits.batch_units = config.postgres.batch_units;
+  wanted.limits.commit_interval = config.postgres.commit_interval;
   wanted.limits.lane_credits = config.postgres.lane_credits;
   wanted.limits.connect_timeout = config.postgres.connect_timeout;
   wanted.limits.statement_timeout = config.postgres.statement_timeout;

@@ -209,6 +209,12 @@ const std::array table{
           TROUPE_IN(postgres.batch_units),
           "Write units committed in one transaction at most.",
           {1, 10'000}},
+  setting{"postgres.commit_interval",
+          TROUPE_IN(postgres.commit_interval),
+          "Least time between the starts of two commits of a busy writer connection, so that more "
+          "requests share a commit and the database works less; 0 for none. A request that comes "
+          "alone never waits.",
+          {0, second}},
   setting{"postgres.lane_credits",
           TROUPE_IN(postgres.lane_credits),
           "Write units under way to one lane; beyond it requests are answered 503.",

@@ -38,6 +38,8 @@ shared_buffers = 256MB
 wal_level = logical
 fsync = on
 synchronous_commit = on
+min_wal_size = 1GB
+max_wal_size = 4GB
 log_min_messages = warning
 log_line_prefix = '%m [%p] %a '
 """

@@ -115,6 +115,7 @@ private:
   void run_acquisitions(progress& out);
   void run_releases();
 
+  std::chrono::milliseconds pause_before_commit() const;
   batch gather(progress& out);
   void expire(progress& out);
   void settle(const unit_item& item, write_receipt receipt, progress& out);
@@ -138,6 +139,8 @@ private:
 
   std::vector<int> stale_backends_; ///< server processes of connections that were lost
   clock::time_point resume_at_{};   ///< nothing is tried before
+  clock::time_point last_batch_{};  ///< when the last batch began
+  std::size_t last_units_ = 0;      ///< of that batch
   std::chrono::milliseconds backoff_{0};
   std::minstd_rand jitter_;
 };

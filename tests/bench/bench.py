@@ -461,6 +461,14 @@ class World:
         return sum(number(dsn, query) for dsn in self.databases)
 
 
+def settle_wal(server: str) -> None:
+    """Lets a new server have WAL segments to use again, as one has that has run for a while. Each new segment of
+    16 MiB is filled with zeros while every commit waits, 30 to 60 ms, on ours and on pgbench's side alike."""
+    for _ in range(64):  # min_wal_size
+        sql(server, "select pg_logical_emit_message(false, 'bench', '')", "select pg_switch_wal()")
+    sql(server, "checkpoint")
+
+
 def make_world(bench: Bench) -> World:
     """Fresh databases; every pair of a player and a game that is not registered, in an order that spreads both."""
     say(f"generating {PLAYERS:,} players and {STUDIOS} studios")
@@ -481,6 +489,8 @@ def make_world(bench: Bench) -> World:
         config=config,
     )
 
+    for server in bench.pg:
+        settle_wal(server)
     for dsn in databases:  # for pgbench
         sql(
             dsn,
@@ -793,17 +803,19 @@ def measure_latency(bench: Bench, world: World, port: int) -> None:
                 "there are not enough pairs of players and games; take fewer --seconds or --rounds"
             )
         files = (world.tokens, world.games, world.pairs)
-        result = bench.paced(
-            port, "put", *files, "--from", world.used_pairs, "--count", count, "--rate", f"{rate:.0f}",
-            "--connections", WRITE_CONNECTIONS,
-        )  # fmt: skip
+        with DiskWatch(bench.folder) as disk:
+            result = bench.paced(
+                port, "put", *files, "--from", world.used_pairs, "--count", count, "--rate", f"{rate:.0f}",
+                "--connections", WRITE_CONNECTIONS,
+            )  # fmt: skip
         world.used_pairs += count
         sent += count
         found.append(result)
         theirs.append(writes.pgbench_p99(world.databases[0], rate))
         say(
             f"round {number_of_round + 1} of {bench.rounds}: p50 {result['p50']:.1f} ms, p99 {result['p99']:.1f} ms,"
-            f" p99.9 {result['p999']:.1f} ms, longest {result['max']:.1f} ms; p99 of pgbench at that rate {theirs[-1]:.1f} ms"
+            f" p99.9 {result['p999']:.1f} ms, longest {result['max']:.1f} ms; p99 of pgbench at that rate {theirs[-1]:.1f} ms;"
+            f" the disk: {disk.text()}"
         )
     rows = world.count("select count(*) from troupe.player_game") - before
     if rows != sent:
@@ -909,6 +921,50 @@ def measure_million(bench: Bench) -> None:
     )
     second = max(memory.samples[len(memory.samples) // 2 :]) - memory.marks[0]
     bench.report.note(f"growth in the second pass: {second:.0f} MiB")
+
+
+class DiskWatch:
+    """Writes a page durably every 5 ms while it is entered: no durable write can be faster than the disk is."""
+
+    slow = 0.010  # seconds
+
+    def __init__(self, folder: pathlib.Path):
+        self.file = folder / "disk_watch"
+        self.took: list[float] = []
+        self.seconds = 0.0
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def watch(self) -> None:
+        """Until it is done."""
+        page = b"\0" * 8192
+        with self.file.open("wb", buffering=0) as file:
+            file.write(page)
+            os.fsync(file.fileno())
+            started = time.monotonic()
+            while not self.done.wait(0.005):
+                os.pwrite(file.fileno(), page, 0)
+                before = time.monotonic()
+                os.fdatasync(file.fileno())
+                self.took.append(time.monotonic() - before)
+            self.seconds = time.monotonic() - started
+        self.file.unlink()
+
+    def text(self) -> str:
+        """How long it took at most, and how much of the time it was in calls of 10 ms and more."""
+        stalled = sum(each for each in self.took if each >= self.slow)
+        return (
+            f"a bare fdatasync took up to {max(self.took) * 1000:.0f} ms,"
+            f" calls over {self.slow * 1000:.0f} ms {stalled / self.seconds:.1%} of the time"
+        )
+
+    def __enter__(self) -> "DiskWatch":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.done.set()
+        self.thread.join()
 
 
 class Memory:

@@ -278,6 +278,36 @@ TEST_CASE("batches are bounded by units and by bytes") {
   CHECK(lane.counted("troupe_writer_batch_units") == 4);
 }
 
+TEST_CASE("a busy lane waits for more to commit; one that is not does not wait") {
+  test_database database;
+  auto limits = test_lane::quick_limits();
+  limits.commit_interval = std::chrono::minutes{1};
+  limits.batch_units = 8;
+  test_lane lane{database.dsn(), limits};
+  REQUIRE(lane.acquire(player_shard(0)) == 1);
+  const auto write = [&] {
+    return lane.write(register_game_unit(player_shard(0), 1, make_uuid_v7(), make_uuid_v7()));
+  };
+  for (int i = 0; i < 3; ++i) { // one after the other
+    const auto alone = write();
+    lane.run();
+    CHECK(lane.has_status(alone, write_status::committed));
+  }
+  write();
+  write();
+  lane.run(); // side by side: from here on it pays to wait
+  const auto waiting = write();
+  const auto pause = lane.writer().advance();
+  REQUIRE(pause.again_in.has_value());
+  CHECK(*pause.again_in > std::chrono::seconds{30});
+  CHECK(pause.units.empty());
+  CHECK(lane.receipt(waiting) == nullptr);
+  for (int i = 0; i < 7; ++i) write();
+  lane.run(); // full: at once
+  CHECK(lane.has_status(waiting, write_status::committed));
+  CHECK(lane.counted("troupe_writer_batch_units") == 5);
+}
+
 TEST_CASE("counters are exact under concurrent lanes") {
   test_database database;
   const auto game = make_uuid_v7();
