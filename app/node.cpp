@@ -29,9 +29,10 @@ constexpr std::size_t directory_share = 8;
 /// A queue in front of an actor is checked this often at most while stopping.
 constexpr std::chrono::milliseconds stop_poll{5};
 
-/// Half of the cores: the gateway's threads have the other half. More threads than cores only wake each
-/// other up (docs/operations/performance.md).
-std::uint32_t threads_or_half(std::uint32_t configured) {
+/// What is configured, or half of the cores. Half for the actors and half for the gateway's threads: more
+/// threads than cores only wake each other up. As many lanes: with more of them each commit is smaller
+/// (docs/operations/performance.md).
+std::uint32_t or_half_of_cores(std::uint32_t configured) {
   return configured ? configured : std::max(1u, std::thread::hardware_concurrency() / 2);
 }
 
@@ -97,7 +98,7 @@ node::node(const settings& config) {
   register_message_types();
   system_config_.set("caf.scheduler.policy", "sharing");
   system_config_.set("caf.scheduler.max-threads",
-                     static_cast<std::size_t>(threads_or_half(config.actors.threads)));
+                     static_cast<std::size_t>(or_half_of_cores(config.actors.threads)));
   system_config_.set("caf.scheduler.max-throughput",
                      static_cast<std::size_t>(config.actors.max_throughput));
   system_ = std::make_unique<caf::actor_system>(system_config_);
@@ -116,7 +117,7 @@ result<std::unique_ptr<node>> node::start(const settings& config) {
 result<void> node::open(const settings& config) {
   database_set_settings wanted;
   wanted.databases = addresses_of(config);
-  wanted.lanes = config.postgres.lanes;
+  wanted.lanes = or_half_of_cores(config.postgres.lanes);
   wanted.readers = config.postgres.readers;
   wanted.incarnation = incarnation_;
   wanted.limits.batch_units = config.postgres.batch_units;

@@ -81,12 +81,12 @@ struct configured_database {
 
 /// How each of the databases is used.
 struct postgres_settings {
-  std::uint32_t lanes = 2;   ///< writer connections to each database
+  std::uint32_t lanes = 0;   ///< writer connections to each database; 0: half as many as cores
   std::uint32_t readers = 2; ///< reader connections to each database
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds statement_timeout{2'000};
   std::uint32_t batch_units = 512;    ///< write units committed together at most
-  std::chrono::milliseconds commit_interval{4}; ///< between two commits of a busy lane
+  std::chrono::milliseconds commit_interval{2}; ///< between two commits of a busy lane
   std::uint32_t lane_credits = 4'096; ///< write units under way to one lane at most
 };
 

@@ -191,8 +191,11 @@ const std::array table{
           "How long to wait for Redis before going on without it.",
           {1, 10 * second}},
   // -- postgres -----------------------------------------------------------------------------------------
-  setting{
-    "postgres.lanes", TROUPE_IN(postgres.lanes), "Writer connections to each database.", {1, 64}},
+  setting{"postgres.lanes",
+          TROUPE_IN(postgres.lanes),
+          "Writer connections to each database; 0 for half as many as cores. Fewer share a commit "
+          "among more requests.",
+          {0, 64}},
   setting{"postgres.readers",
           TROUPE_IN(postgres.readers),
           "Reader connections to each database.",

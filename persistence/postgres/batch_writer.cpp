@@ -50,6 +50,13 @@ bool passes_by_itself(std::string_view sqlstate) {
 
 constexpr std::string_view query_cancelled = "57014";
 constexpr std::string_view division_by_zero = "22012";
+constexpr std::string_view unique_violation = "23505";
+
+/// What a batch in one go fails with when a shard was fenced or an operation is known.
+bool asks_for_care(const sql_failure& why) {
+  return why.statement == sql::record_all.name &&
+         (why.sqlstate == division_by_zero || why.sqlstate == unique_violation);
+}
 
 sql_failure rolled_back() {
   return {.sqlstate = "40000", .message = "the commit rolled back", .statement = sql::commit.name};
@@ -390,8 +397,7 @@ void batch_writer::run_batch(batch units, progress& out) {
   const auto done = connection_.run(calls);
   if (!done) {
     if (done.error().lost) return enter_doubt(std::move(units), done.error());
-    if (done.error().statement != sql::record_all.name || done.error().sqlstate != division_by_zero)
-      return reject(std::move(units), done.error(), out);
+    if (!asks_for_care(done.error())) return reject(std::move(units), done.error(), out);
     const std::array undo{call{&sql::rollback, {}}};
     if (auto undone = connection_.run(undo); !undone) {
       note(undone.error());

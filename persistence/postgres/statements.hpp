@@ -19,9 +19,9 @@ inline constexpr statement limit_wait{"limit_wait",
 
 // -- fences ---------------------------------------------------------------------------------------
 
-/// As `lock_and_record`, for a batch that is sent in one go together with its rows and its commit: fails
-/// with division by zero, and so the whole batch, when a fence is not live or an operation is in the
-/// ledger already. $11: how many operations there are.
+/// As `lock_and_record`, for a batch that is sent in one go together with its rows and its commit. It
+/// fails, and so the whole batch: with division by zero when a fence is not live, with a unique violation
+/// when an operation is in the ledger already. $11: how many operations there are.
 inline constexpr statement record_all{"record_all", R"(
 with live as materialized (
   select 1
@@ -35,7 +35,6 @@ fresh as (
     from unnest($5::int[], $6::text[], $7::uuid[], $8::bytea[], $9::bytea[])
          as u (shard_id, family, op_id, request_hash, result)
    where (select count(*) from live) = $10::bigint
-  on conflict (shard_id, family, op_id) do nothing
   returning 1)
 select 1 / ((select count(*) from fresh) = $11::bigint)::int)"};
 

@@ -623,6 +623,13 @@ class Writes:
         self.peer_port = peer_port
         self.acknowledged = 0
         self.runs = 0
+        self.script = bench.folder / "insert.sql"
+        self.script.write_text(
+            "\\set shard random(0, 255)\n"
+            "insert into insert_bench (shard_id, player_id, game_id, registered_at)"
+            " values (:shard, gen_random_uuid(), gen_random_uuid(), now());\n",
+            encoding="utf-8",
+        )
 
     def troupe(self) -> float:
         """One round; every request is a new registration."""
@@ -658,16 +665,9 @@ class Writes:
 
     def start_pgbench(self, dsn: str, clients: int, *options: object) -> subprocess.Popen:
         """One row per transaction, prepared, durable; the rows look like a registration's."""
-        script = self.bench.folder / "insert.sql"
-        script.write_text(
-            "\\set shard random(0, 255)\n"
-            "insert into insert_bench (shard_id, player_id, game_id, registered_at)"
-            " values (:shard, gen_random_uuid(), gen_random_uuid(), now());\n",
-            encoding="utf-8",
-        )
         parts = urllib.parse.urlsplit(dsn)
         command = [PG_BIN / "pgbench", "-n", "-M", "prepared", "-c", clients, "-j", 1]
-        command += ["-f", script, "-h", parts.hostname, "-p", parts.port, "-U", parts.username]
+        command += ["-f", self.script, "-h", parts.hostname, "-p", parts.port, "-U", parts.username]
         environment = {
             **os.environ,
             "PGPASSWORD": urllib.parse.unquote(parts.password or ""),
