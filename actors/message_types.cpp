@@ -3,6 +3,7 @@
 #include <caf/all.hpp>
 
 #include "actors/api/interfaces.hpp"
+#include "actors/cluster/membership.hpp"
 #include "actors/shard/shard_core.hpp"
 #include "actors/type_ids.hpp"
 #include "persistence/caf_errors.hpp"

@@ -54,6 +54,7 @@ void add_config_command(CLI::App& root, command_line& line);
 void add_generate_command(CLI::App& root, command_line& line);
 void add_healthcheck_command(CLI::App& root, command_line& line);
 void add_migrate_command(CLI::App& root, command_line& line);
+void add_nodes_command(CLI::App& root, command_line& line);
 void add_openapi_command(CLI::App& root, command_line& line);
 void add_serve_command(CLI::App& root, command_line& line);
 void add_version_command(CLI::App& root, command_line& line);

@@ -1,5 +1,7 @@
 #include "app/node.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <thread>
@@ -15,6 +17,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "base/timestamp.hpp"
+#include "base/version.hpp"
 #include "persistence/redis/actors.hpp"
 
 namespace troupe {
@@ -34,6 +37,11 @@ constexpr std::chrono::milliseconds stop_poll{5};
 /// (docs/operations/performance.md).
 std::uint32_t or_half_of_cores(std::uint32_t configured) {
   return configured ? configured : std::max(1u, std::thread::hardware_concurrency() / 2);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
 }
 
 void append_field(std::string& out, std::string_view key, std::string_view value) {
@@ -106,9 +114,10 @@ node::node(const settings& config) {
 
 node::~node() = default;
 
-result<std::unique_ptr<node>> node::start(const settings& config) {
+result<std::unique_ptr<node>> node::start(const settings& config, std::function<void()> on_death) {
   std::unique_ptr<node> made{new node(config)};
   if (auto opened = made->open(config); !opened) return std::unexpected(opened.error());
+  made->spawn_membership(config, std::move(on_death));
   made->spawn_guard_and_passwords(config);
   made->spawn_shards(config);
   return made;
@@ -132,6 +141,32 @@ result<void> node::open(const settings& config) {
   return {};
 }
 
+void node::spawn_membership(const settings& config, std::function<void()> on_death) {
+  const auto& cluster = config.cluster;
+  membership_settings wanted;
+  wanted.self.incarnation = incarnation_;
+  wanted.self.host = host_name();
+  wanted.self.node = cluster.node.empty() ? wanted.self.host : cluster.node;
+  wanted.self.build = version();
+  wanted.self.lease = cluster.lease;
+  wanted.renew_interval = cluster.renew_interval;
+  wanted.watch.polls = cluster.death_polls;
+  wanted.watch.margin = cluster.death_margin;
+  // A renewal may take as long as its time-out; what is longer apart was not watched.
+  const auto timeout = cluster.lease / 2;
+  wanted.watch.longest_gap = cluster.renew_interval + timeout;
+  wanted.on_death = std::move(on_death);
+  membership_ = troupe::spawn_membership(
+    *system_, std::move(wanted),
+    make_membership_store(addresses_of(config).front(), incarnation_, timeout), members_,
+    std::make_shared<membership_probe>(*metrics_));
+  services_.push_back(caf::actor_cast<caf::actor>(membership_));
+}
+
+void node::announce(member_state state, std::string_view why) {
+  caf::anon_send(membership_, change_member_state{state, std::string{why}});
+}
+
 void node::spawn_shards(const settings& config) {
   std::array<std::uint32_t, families.size()> counts{};
   for (const auto& info : families)
@@ -145,7 +180,8 @@ void node::spawn_shards(const settings& config) {
 
   auto hot_memory = static_cast<std::size_t>(config.actors.hot_memory.bytes);
   auto settings_of = [&](shard_ref ref) {
-    shard_settings made{ref, incarnation_, databases_->at(ref), &board_->at(ref)};
+    shard_settings made{ref, incarnation_, databases_->at(ref), &board_->at(ref),
+                        &members_->lease()};
     auto share = ref.fam == family::directory ? hot_memory / directory_share
                                               : hot_memory - hot_memory / directory_share;
     made.hot_bytes = share / databases_->shard_count(ref.fam);
@@ -228,6 +264,11 @@ bool node::stop(steady_clock::time_point deadline) {
           [&] { waiting = false; });
     }
     clean = released == shards_.size();
+    // Last, so that nobody takes this node for gone while it still holds shards.
+    const auto left = std::max(stop_poll, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                            deadline - steady_clock::now()));
+    self->request(membership_, left, change_member_state{member_state::left, "stopped"})
+      .receive([](const member_state_changed&) {}, [&](const caf::error&) { clean = false; });
   }
   table_->clear();
   for (auto& actor : shards_) caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
@@ -236,13 +277,21 @@ bool node::stop(steady_clock::time_point deadline) {
   return databases_->stop(std::max(left, std::chrono::milliseconds(100))) && clean;
 }
 
-bool node::serving() const noexcept { return board_->count(shard_state::active) == board_->size(); }
+bool node::serving() const noexcept {
+  return board_->count(shard_state::active) == board_->size() && members_->lease().valid();
+}
 
 std::vector<gateway::readiness_check> node::readiness() const {
   std::vector<gateway::readiness_check> checks;
   auto active = board_->count(shard_state::active);
   checks.push_back({"shards", active == board_->size(),
                     std::to_string(active) + " of " + std::to_string(board_->size()) + " serve"});
+  const bool renewed = members_->lease().valid();
+  const auto known = members_->current();
+  checks.push_back({"membership", renewed,
+                    renewed ? std::to_string(known->members.size()) + " members, version " +
+                                std::to_string(known->version)
+                            : "not renewed for longer than the lease: reads from memory are refused"});
   for (const auto& database : databases_->health())
     checks.push_back(
       {"database " + database.database, database.up, database.up ? "connected" : "out of reach"});
@@ -275,17 +324,28 @@ std::string node::shards_json() const {
 }
 
 std::string node::nodes_json() const {
-  using namespace std::chrono;
-  std::string out = "{\"nodes\":[{";
-  append_field(out, "incarnation", to_string(incarnation_));
-  out += ',';
-  append_field(
-    out, "started_at",
-    to_string(timestamp{duration_cast<milliseconds>(started_at_.time_since_epoch()).count()}));
-  out += ',';
-  append_field(out, "state", serving() ? "active" : "joining");
-  out += ",\"shards\":" + std::to_string(board_->count(shard_state::active)) + "}]}";
-  return out;
+  const auto known = members_->current();
+  std::string out = "{\"self\":";
+  append_json_string(out, to_string(incarnation_));
+  out += ",\"version\":" + std::to_string(known->version) + ",\"nodes\":[";
+  bool first = true;
+  for (const auto& member : known->members) {
+    if (!std::exchange(first, false)) out += ',';
+    out += '{';
+    append_field(out, "incarnation", to_string(member.incarnation));
+    out += ',';
+    append_field(out, "node", member.node);
+    out += ',';
+    append_field(out, "host", member.host);
+    out += ',';
+    append_field(out, "build", member.build);
+    out += ',';
+    append_field(out, "joined_at", to_string(member.joined_at));
+    out += ',';
+    append_field(out, "state", to_string(member.state));
+    out += '}';
+  }
+  return out += "]}";
 }
 
 } // namespace troupe

@@ -2,6 +2,7 @@
 
 #include <caf/all.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "actors/api/interfaces.hpp"
 #include "actors/api/password_pool.hpp"
 #include "actors/api/revocation.hpp"
+#include "actors/cluster/membership.hpp"
 #include "actors/cluster/shard_table.hpp"
 #include "actors/shard/shard_board.hpp"
 #include "base/error.hpp"
@@ -28,12 +30,17 @@ class node {
 public:
   /// Opens the databases and spawns the actors; the shards come to life by themselves afterwards.
   /// Errors: `storage_unavailable`, `internal`, with a detail for operators.
-  static result<std::unique_ptr<node>> start(const settings& config);
+  /// `on_death` is called once, from another thread, when the others have declared this incarnation dead:
+  /// nothing is served from then on, and the process should end.
+  static result<std::unique_ptr<node>> start(const settings& config, std::function<void()> on_death);
 
   ~node();
 
   /// What the public gateway stands on.
   gateway::gateway_dependencies gateway_parts(const settings& config);
+
+  /// Tells the others how far this node is: active or draining.
+  void announce(member_state state, std::string_view why);
 
   /// Gives every shard up and lets lanes finish. True when all of it was done before `deadline`; when not,
   /// threads may hang and the process must leave by `_exit`. Call once, after the gateway was drained.
@@ -43,7 +50,7 @@ public:
   metric_registry& metrics() noexcept { return *metrics_; }
   caf::actor_system& system() noexcept { return *system_; }
 
-  /// Every shard serves.
+  /// Every shard serves, and this node has renewed within its lease.
   bool serving() const noexcept;
   std::vector<gateway::readiness_check> readiness() const;
   std::string shards_json() const;
@@ -53,15 +60,17 @@ private:
   class probe;
   explicit node(const settings& config);
   result<void> open(const settings& config);
+  void spawn_membership(const settings& config, std::function<void()> on_death);
   void spawn_shards(const settings& config);
   void spawn_guard_and_passwords(const settings& config);
 
   std::shared_ptr<metric_registry> metrics_ = std::make_shared<metric_registry>();
   uuid incarnation_ = make_uuid_v7();
-  std::chrono::system_clock::time_point started_at_ = std::chrono::system_clock::now();
   caf::actor_system_config system_config_;
   std::unique_ptr<caf::actor_system> system_;
   std::unique_ptr<database_set> databases_;
+  std::shared_ptr<membership_view> members_ = std::make_shared<membership_view>();
+  membership_actor membership_;
   catalog_view catalog_;
   std::unique_ptr<shard_table> table_;
   std::unique_ptr<shard_board> board_;

@@ -37,7 +37,7 @@ using std::chrono::steady_clock;
 constexpr auto stop_limit = 10s;
 /// After that, `~actor_system` gets this long before the process leaves without it.
 constexpr auto exit_limit = 3s;
-/// How long the shards may take to come to life before that is worth a warning.
+/// How long shards and membership may take to come to life before that is worth a warning.
 constexpr auto patience = 30s;
 
 sigset_t shutdown_signals() {
@@ -69,6 +69,13 @@ public:
     [[maybe_unused]] auto written = write(asked_, &one, sizeof one);
   }
 
+  /// From any thread: this incarnation is dead to the others, so nothing is left to drain.
+  void end_dead() {
+    dead_ = true;
+    ask();
+  }
+  bool dead() const noexcept { return dead_; }
+
   /// Waits for the first request; nothing when `limit` is over before.
   std::optional<std::string> wait(std::optional<std::chrono::milliseconds> limit) {
     std::array<pollfd, 2> fds{{{signals_, POLLIN, 0}, {asked_, POLLIN, 0}}};
@@ -81,7 +88,8 @@ public:
         return info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
     }
     std::uint64_t count = 0;
-    if (read(asked_, &count, sizeof count) == sizeof count) return "operations port";
+    if (read(asked_, &count, sizeof count) == sizeof count)
+      return dead_ ? "declared dead" : "operations port";
     return std::nullopt;
   }
 
@@ -100,6 +108,7 @@ public:
 private:
   int signals_ = -1;
   int asked_ = -1;
+  std::atomic<bool> dead_{false};
 };
 
 /// How far a node is in its life.
@@ -185,7 +194,7 @@ exit_code serve(const configuration& config, const serve_options& options) {
   if (auto checked = check_schema(addresses_of(values)); !checked)
     return report("check the databases' schema", checked.error());
 
-  auto made = node::start(values);
+  auto made = node::start(values, [&requests] { requests.end_dead(); });
   if (!made) return report("open the databases", made.error());
   auto& running = **made;
   log::info("serve", "node_started", {{"incarnation", to_string(running.incarnation())}});
@@ -211,7 +220,9 @@ exit_code serve(const configuration& config, const serve_options& options) {
   while (!why && !running.serving()) {
     why = requests.wait(10ms);
     if (steady_clock::now() > deadline) {
-      log::warn("serve", "shards_not_ready", {{"detail", running.readiness().front().detail}});
+      for (const auto& check : running.readiness())
+        if (!check.ready)
+          log::warn("serve", "not_ready", {{"what", check.name}, {"detail", check.detail}});
       deadline += patience;
     }
   }
@@ -230,6 +241,7 @@ exit_code serve(const configuration& config, const serve_options& options) {
     auto scheme = values.http.tls_certificate_file.empty() ? "http" : "https";
     auto url = url_of(scheme, values.http.address, api->port());
     auto admin_url = url_of("http", values.operations.address, operations->port());
+    running.announce(member_state::active, "serves");
     log::info("serve", "listening",
               {{"url", url}, {"docs", url + "/docs"}, {"admin_url", admin_url}});
     if (options.ready_file.empty() || write_ready_file(options.ready_file, url, admin_url))
@@ -243,10 +255,12 @@ exit_code serve(const configuration& config, const serve_options& options) {
   requests.end_at_the_next();
   at = phase::draining;
   log::info("serve", "draining", {{"why", why.value_or("unknown")}});
+  running.announce(member_state::draining, why.value_or("unknown"));
   bool drained = !api || api->drain(steady_clock::now() + values.http.drain_timeout);
   operations->show(nullptr);
   if (api) api->stop();
   bool stopped = running.stop(steady_clock::now() + stop_limit);
+  if (requests.dead()) code = exit_code::temporary; // a new incarnation may do better
   operations->stop();
   log::info("serve", "stopped", {{"drained", drained}, {"released", stopped}});
   log::flush();

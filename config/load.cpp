@@ -551,6 +551,8 @@ private:
         "http.tls_certificate_file and http.tls_key_file go together");
     if (v.http.port != 0 && v.http.port == v.operations.port)
       complain(where("operations.port"), "operations.port is the same as http.port");
+    if (v.cluster.lease < 2 * v.cluster.renew_interval)
+      complain(where("cluster.lease"), "cluster.lease is shorter than two cluster.renew_interval");
     if (v.auth.refresh_token_lifetime < v.auth.access_token_lifetime)
       complain(where("auth.refresh_token_lifetime"),
                "auth.refresh_token_lifetime is shorter than auth.access_token_lifetime");

@@ -97,6 +97,15 @@ struct actors_settings {
   std::uint32_t shard_queue = 1'000;     ///< requests under way to one shard at most
 };
 
+/// This node among the others.
+struct cluster_settings {
+  std::string node; ///< its name; empty: the machine's host name
+  std::chrono::milliseconds renew_interval{500};
+  std::chrono::milliseconds lease{2'000};
+  std::uint32_t death_polls = 5; ///< without a renewal of a member, until it may be declared dead
+  std::chrono::milliseconds death_margin{500}; ///< besides its lease
+};
+
 /// Used by `troupe migrate up` on empty databases only: the counts are fixed when a cluster is born.
 struct shards_settings {
   std::uint32_t directory = 64;
@@ -116,6 +125,7 @@ struct settings {
   redis_settings redis;
   postgres_settings postgres;
   actors_settings actors;
+  cluster_settings cluster;
   shards_settings shards;
   log_settings log;
   std::vector<configured_database> databases;

@@ -239,6 +239,29 @@ const std::array table{
           TROUPE_IN(actors.shard_queue),
           "Requests under way to one shard; beyond it they are answered 503.",
           {1, 1'000'000}},
+  // -- cluster --------------------------------------------------------------------------------------------
+  setting{"cluster.node",
+          TROUPE_IN(cluster.node),
+          "This node's name among the others; empty for the machine's host name. A node that starts "
+          "again keeps it.",
+          {0, 128}},
+  setting{"cluster.renew_interval",
+          TROUPE_IN(cluster.renew_interval),
+          "How often this node tells the control database that it lives.",
+          {10, minute}},
+  setting{"cluster.lease",
+          TROUPE_IN(cluster.lease),
+          "How long after a renewal this node answers from memory, and how long the others let it "
+          "be; at least twice cluster.renew_interval.",
+          {100, 10 * minute}},
+  setting{"cluster.death_polls",
+          TROUPE_IN(cluster.death_polls),
+          "Looks in a row that must show no renewal of a member before it is declared dead.",
+          {2, 1'000}},
+  setting{"cluster.death_margin",
+          TROUPE_IN(cluster.death_margin),
+          "How much longer than its lease a member must not have renewed to be declared dead.",
+          {0, 10 * minute}},
   // -- shards ---------------------------------------------------------------------------------------------
   setting{
     "shards.directory",

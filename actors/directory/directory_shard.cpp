@@ -100,7 +100,7 @@ public:
   }
 
   void lookup(const call& c, const lookup_name& request, reply<account_ref> answer) {
-    run_read(names_, c, request.key, std::move(answer),
+    run_read(core_, names_, c, request.key, std::move(answer),
              [](const name_entity* entity) -> result<account_ref> {
                if (!entity) return fail(errc::not_found);
                return entity->record.account;

@@ -33,7 +33,7 @@ public:
 
   /// The profile when it can be told at once.
   const player_record* peek(const call& c, const uuid& id) {
-    if (!core_.active() || c.expired()) return nullptr;
+    if (!core_.may_tell() || c.expired()) return nullptr;
     auto* entity = players_.peek(id);
     return entity ? entity->living() : nullptr;
   }
@@ -49,7 +49,7 @@ public:
 
   template <class Answer, class Project>
   void read(const call& c, const uuid& id, reply<Answer> answer, Project project) {
-    run_read(players_, c, id, std::move(answer), std::move(project));
+    run_read(core_, players_, c, id, std::move(answer), std::move(project));
   }
 
   void settle(const call& c, const settle_creation& request, reply<creation_settled> answer) {

@@ -125,8 +125,10 @@ void run_command(shard_core& core, entity_store<Key, Value>& store, const call& 
               mark = std::move(mark)](result<Value*> entity) mutable {
     if (!entity) return answer(entity.error());
     auto decided = detail::guarded<result<effect<Answer, Value>>>(decide, *entity);
+    const bool from_memory = !decided || (decided->rows.empty() && !c.keyed());
+    if (from_memory && !core.may_tell()) return answer(failure{errc::shard_unavailable, {}, {}, 1});
     if (!decided) return replay_or_refuse<Answer>(core, c, decided.error(), answer);
-    if (decided->rows.empty() && !c.keyed())
+    if (from_memory)
       return answer(outcome<Answer>{std::move(decided->answer), false});
 
     write_unit unit;
@@ -166,16 +168,18 @@ void run_command(shard_core& core, entity_store<Key, Value>& store, const call& 
 
 /// Reads one entity: `project` makes the answer of it (nullptr: there is none).
 template <class Answer, class Key, class Value, class Project>
-void run_read(entity_store<Key, Value>& store, const call& c, const Key& key, reply<Answer> answer,
-              Project project) {
-  store.with(key, c.deadline, [answer, project = std::move(project)](result<Value*> entity) mutable {
+void run_read(const shard_core& core, entity_store<Key, Value>& store, const call& c, const Key& key,
+              reply<Answer> answer, Project project) {
+  auto use = [&core, answer, project = std::move(project)](result<Value*> entity) mutable {
     if (!entity) return answer(entity.error());
+    if (!core.may_tell()) return answer(failure{errc::shard_unavailable, {}, {}, 1});
     auto projected = detail::guarded<result<Answer>>(project, *entity);
     if (projected)
       answer(std::move(*projected));
     else
       answer(projected.error());
-  });
+  };
+  store.with(key, c.deadline, std::move(use));
 }
 
 } // namespace troupe

@@ -17,6 +17,7 @@
 #include "actors/shard/shard_life.hpp"
 #include "actors/type_ids.hpp"
 #include "base/error.hpp"
+#include "base/lease.hpp"
 #include "persistence/database_set.hpp"
 #include "persistence/ports.hpp"
 
@@ -35,6 +36,7 @@ struct shard_settings {
   uuid incarnation;
   shard_storage storage;
   shard_board::entry* board = nullptr; ///< outlives the actor
+  const node_lease* lease = nullptr;   ///< outlives the actor
   std::size_t hot_bytes = 1 << 20;     ///< bound on this shard's hot state
   std::size_t queue = 1024;            ///< requests that may wait until the shard is active
 };
@@ -77,6 +79,10 @@ public:
 
   bool active() const noexcept { return life_.state() == shard_state::active; }
   const shard_life& life() const noexcept { return life_; }
+
+  /// Whether memory may be answered from now: the others may have taken the shard once this node's
+  /// lease is over. Ask at the moment of the answer. Writes need no lease; their fence is checked.
+  bool may_tell() const noexcept { return active() && settings_.lease->valid(); }
 
   /// Runs `work` when the shard serves: at once, or when it has become active; else calls `refuse`.
   /// Exactly one of both is called, once.

@@ -175,12 +175,41 @@ create table troupe.staff (
       "staff"},
 };
 
+// -- control database: members --------------------------------------------------------------------
+
+constexpr std::array member_tables{
+  // One row: grows with every change of a member's state, never with a renewal.
+  ddl{R"(
+create table troupe.membership (
+  single  boolean primary key default true check (single),
+  version bigint not null default 0
+))"},
+  ddl{"insert into troupe.membership default values"},
+  // Half-empty pages: a renewal changes no indexed column, so it stays on its page (HOT).
+  ddl{R"(
+create table troupe.member (
+  incarnation uuid primary key,
+  node        text not null,
+  host        text not null,
+  build       text not null,
+  state       text not null check (state in ('joining', 'active', 'draining', 'left', 'dead')),
+  renew_seq   bigint not null default 0,
+  lease_ms    integer not null,
+  joined_at   timestamptz not null default now(),
+  renewed_at  timestamptz not null default now(),
+  ended_at    timestamptz,
+  ended_why   text not null default '',
+  check ((state in ('left', 'dead')) = (ended_at is not null))
+) with (fillfactor = 50))"},
+};
+
 constexpr std::array all{
   migration{1, "cluster", migration_scope::control, cluster_tables},
   migration{2, "shards", migration_scope::data, shard_tables},
   migration{3, "players", migration_scope::data, player_tables},
   migration{4, "directory", migration_scope::data, directory_tables},
   migration{5, "catalog", migration_scope::data, catalog_tables},
+  migration{6, "members", migration_scope::control, member_tables},
 };
 
 } // namespace

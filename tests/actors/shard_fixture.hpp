@@ -34,17 +34,19 @@ struct shard_fixture : test_coordinator_fixture<> {
   shard_table table{counts};
   shard_board board{counts};
   uuid incarnation = make_uuid_v7();
+  node_lease lease;
   shard_storage storage = spawn_memory_storage(sys, &tables);
   player_shard_actor players;
   directory_shard_actor directory;
   catalog_shard_actor catalog;
 
   shard_settings settings_of(family fam) {
-    return {{fam, 0}, incarnation, storage, &board.at({fam, 0})};
+    return {{fam, 0}, incarnation, storage, &board.at({fam, 0}), &lease};
   }
 
   /// Spawns the shards; `settle` brings them to life.
   void start() {
+    lease.extend(node_lease::clock::time_point::max());
     players = spawn_player_shard(sys, settings_of(family::player), {&view, &table, 3});
     directory = spawn_directory_shard(sys, settings_of(family::directory), {&table});
     catalog = spawn_catalog_shard(sys, settings_of(family::catalog), {&view, &table, 3});

@@ -1,0 +1,33 @@
+#include "actors/cluster/death_watch.hpp"
+
+#include <utility>
+
+namespace troupe {
+
+std::vector<death_watch::suspect> death_watch::observe(clock::time_point sent,
+                                                       clock::time_point received,
+                                                       std::span<const member_record> members,
+                                                       const uuid& self) {
+  if (sent - last_ > options_.longest_gap) seen_.clear();
+  last_ = received;
+  std::vector<suspect> suspects;
+  std::unordered_map<uuid, observation> next;
+  for (const auto& member : members) {
+    if (member.incarnation == self) continue;
+    auto found = seen_.find(member.incarnation);
+    auto& now = next[member.incarnation];
+    if (found == seen_.end() || found->second.seq != member.renew_seq) {
+      now = {member.renew_seq, received, 1};
+      continue;
+    }
+    now = found->second;
+    ++now.polls;
+    // From the answer of the first poll to the question of the last: what both saw held in between.
+    if (now.polls >= options_.polls && sent - now.since >= member.lease + options_.margin)
+      suspects.push_back({member.incarnation, member.renew_seq});
+  }
+  seen_ = std::move(next);
+  return suspects;
+}
+
+} // namespace troupe
