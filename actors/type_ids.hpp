@@ -17,10 +17,10 @@ struct member_state_changed;
 } // namespace troupe
 
 CAF_BEGIN_TYPE_ID_BLOCK(troupe_actors, caf::id_block::troupe_api::end)
-  CAF_ADD_TYPE_ID(troupe_actors, (troupe::release_shard))
-  CAF_ADD_TYPE_ID(troupe_actors, (troupe::shard_released))
-  CAF_ADD_TYPE_ID(troupe_actors, (troupe::change_member_state))
-  CAF_ADD_TYPE_ID(troupe_actors, (troupe::member_state_changed))
+CAF_ADD_TYPE_ID(troupe_actors, (troupe::release_shard))
+CAF_ADD_TYPE_ID(troupe_actors, (troupe::shard_released))
+CAF_ADD_TYPE_ID(troupe_actors, (troupe::change_member_state))
+CAF_ADD_TYPE_ID(troupe_actors, (troupe::member_state_changed))
 CAF_END_TYPE_ID_BLOCK(troupe_actors)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::release_shard)

@@ -289,9 +289,10 @@ std::vector<gateway::readiness_check> node::readiness() const {
   const bool renewed = members_->lease().valid();
   const auto known = members_->current();
   checks.push_back({"membership", renewed,
-                    renewed ? std::to_string(known->members.size()) + " members, version " +
-                                std::to_string(known->version)
-                            : "not renewed for longer than the lease: reads from memory are refused"});
+                    renewed
+                      ? std::to_string(known->members.size()) + " members, version " +
+                          std::to_string(known->version)
+                      : "not renewed for longer than the lease: reads from memory are refused"});
   for (const auto& database : databases_->health())
     checks.push_back(
       {"database " + database.database, database.up, database.up ? "connected" : "out of reach"});

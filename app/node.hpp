@@ -32,7 +32,8 @@ public:
   /// Errors: `storage_unavailable`, `internal`, with a detail for operators.
   /// `on_death` is called once, from another thread, when the others have declared this incarnation dead:
   /// nothing is served from then on, and the process should end.
-  static result<std::unique_ptr<node>> start(const settings& config, std::function<void()> on_death);
+  static result<std::unique_ptr<node>> start(const settings& config,
+                                             std::function<void()> on_death);
 
   ~node();
 

@@ -34,9 +34,9 @@ void print_table(const std::vector<member_record>& members) {
               "joined", "build", "why it ended");
   for (const auto& member : members)
     std::printf("%-*s  %s  %-8s  %s  %-10s  %s\n", width, member.node.c_str(),
-                to_string(member.incarnation).c_str(),
-                std::string{to_string(member.state)}.c_str(), to_string(member.joined_at).c_str(),
-                member.build.c_str(), member.ended_why.c_str());
+                to_string(member.incarnation).c_str(), std::string{to_string(member.state)}.c_str(),
+                to_string(member.joined_at).c_str(), member.build.c_str(),
+                member.ended_why.c_str());
 }
 
 void print_json(const std::vector<member_record>& members) {
@@ -66,8 +66,8 @@ void print_json(const std::vector<member_record>& members) {
 exit_code list(command_line& line, const nodes_options& options) {
   auto config = line.load(command_line::needs::databases);
   if (!config) return config.error();
-  const auto store =
-    make_membership_store(addresses_of(config->values).front(), make_uuid_v7(), time_limit);
+  const auto store = make_membership_store(addresses_of(config->values).front(), make_uuid_v7(),
+                                           time_limit);
   auto members = store->list();
   if (!members) return give_up(members.error());
   if (!options.all) std::erase_if(*members, has_ended);

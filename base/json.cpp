@@ -166,8 +166,10 @@ private:
           wrong(pointer, std::move(*problem));
       }
     } else if (const auto* negative = value.get_if<std::int64_t>()) {
-      if (*negative < shape.lowest) wrong(pointer, "is less than " + std::to_string(shape.lowest));
-      else if (auto problem = wrong_number(rules, *negative)) wrong(pointer, std::move(*problem));
+      if (*negative < shape.lowest)
+        wrong(pointer, "is less than " + std::to_string(shape.lowest));
+      else if (auto problem = wrong_number(rules, *negative))
+        wrong(pointer, std::move(*problem));
     } else {
       wrong(pointer, std::string{kind_phrase(shape.kind)});
     }
@@ -208,9 +210,12 @@ private:
     std::string out;
     for (char c : key) {
       if (out.size() > 64 && (static_cast<unsigned char>(c) & 0xC0) != 0x80) break;
-      if (c == '~') out += "~0";
-      else if (c == '/') out += "~1";
-      else out += c;
+      if (c == '~')
+        out += "~0";
+      else if (c == '/')
+        out += "~1";
+      else
+        out += c;
     }
     return out;
   }
@@ -247,16 +252,14 @@ std::optional<failure> check_text(std::string_view text) {
   const char* end = text.data() + text.size();
   for (const char* at = text.data(); at < end;) {
     auto length = sequence_length(at, end);
-    if (length == 0)
-      return malformed("not UTF-8 at byte " + std::to_string(at - text.data()));
+    if (length == 0) return malformed("not UTF-8 at byte " + std::to_string(at - text.data()));
     char c = *at;
     if (in_string) {
       if (c == '\\' && at + 1 < end) {
         // What is escaped is one ASCII character, or the parser will refuse it.
         at += 1;
         length = sequence_length(at, end);
-        if (length == 0)
-          return malformed("not UTF-8 at byte " + std::to_string(at - text.data()));
+        if (length == 0) return malformed("not UTF-8 at byte " + std::to_string(at - text.data()));
       } else if (c == '"') {
         in_string = false;
       }

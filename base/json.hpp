@@ -15,8 +15,8 @@
 #include <glaze/json/schema.hpp>
 #include <glaze/json/write.hpp>
 
-#include "base/text.hpp"
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "base/timestamp.hpp"
 #include "base/uuid.hpp"
 
@@ -35,7 +35,16 @@ namespace troupe {
 /// maxLength (characters), pattern, enumeration, minimum, maximum (whole numbers), minItems, maxItems.
 using json_rules = glz::schema;
 
-enum class json_kind : std::uint8_t { boolean, integer, number, text, uuid, timestamp, list, object };
+enum class json_kind : std::uint8_t {
+  boolean,
+  integer,
+  number,
+  text,
+  uuid,
+  timestamp,
+  list,
+  object
+};
 
 struct json_member;
 
@@ -43,11 +52,11 @@ struct json_member;
 /// document. One per type, immutable, lives as long as the process.
 struct json_shape {
   json_kind kind = json_kind::object;
-  std::string name;                      ///< of an object: `sign_up` is `SignUp`
-  std::int64_t lowest = 0;               ///< of an integer
-  std::uint64_t highest = 0;             ///< of an integer
-  const json_shape* element = nullptr;   ///< of a list
-  std::vector<json_member> members;      ///< of an object
+  std::string name;                    ///< of an object: `sign_up` is `SignUp`
+  std::int64_t lowest = 0;             ///< of an integer
+  std::uint64_t highest = 0;           ///< of an integer
+  const json_shape* element = nullptr; ///< of a list
+  std::vector<json_member> members;    ///< of an object
 };
 
 struct json_member {
@@ -68,9 +77,13 @@ inline constexpr bool is_vector = false;
 template <class T>
 inline constexpr bool is_vector<std::vector<T>> = true;
 template <class T>
-struct optional_value { using type = T; };
+struct optional_value {
+  using type = T;
+};
 template <class T>
-struct optional_value<std::optional<T>> { using type = T; };
+struct optional_value<std::optional<T>> {
+  using type = T;
+};
 
 /// `troupe::gateway::sign_up` -> `SignUp`.
 std::string schema_name(std::string_view type_name);
@@ -130,8 +143,8 @@ const json_shape& shape_of() {
                                     rules_of<T>(name), !is_optional<M>});
           };
           (add(glz::reflect<T>::keys[I],
-               std::type_identity<std::remove_cvref_t<decltype(glz::get<I>(
-                 std::declval<members&>()))>>{}),
+               std::type_identity<
+                 std::remove_cvref_t<decltype(glz::get<I>(std::declval<members&>()))>>{}),
            ...);
         }(std::make_index_sequence<size>{});
       }
@@ -311,8 +324,10 @@ struct glz::from<glz::JSON, troupe::uuid> {
     std::string text;
     parse<JSON>::op<Opts>(text, ctx, it, end);
     if (bool(ctx.error)) return;
-    if (auto parsed = troupe::parse_uuid(text)) value = *parsed;
-    else ctx.error = error_code::parse_error;
+    if (auto parsed = troupe::parse_uuid(text))
+      value = *parsed;
+    else
+      ctx.error = error_code::parse_error;
   }
 };
 
@@ -333,8 +348,10 @@ struct glz::from<glz::JSON, troupe::timestamp> {
     std::string text;
     parse<JSON>::op<Opts>(text, ctx, it, end);
     if (bool(ctx.error)) return;
-    if (auto parsed = troupe::parse_timestamp(text)) value = *parsed;
-    else ctx.error = error_code::parse_error;
+    if (auto parsed = troupe::parse_timestamp(text))
+      value = *parsed;
+    else
+      ctx.error = error_code::parse_error;
   }
 };
 

@@ -22,8 +22,7 @@ public:
     auto next = until.time_since_epoch().count();
     auto seen = until_.load(std::memory_order_relaxed);
     while (seen < next && !ended_.load(std::memory_order_relaxed) &&
-           !until_.compare_exchange_weak(seen, next, std::memory_order_relaxed)) {
-    }
+           !until_.compare_exchange_weak(seen, next, std::memory_order_relaxed)) {}
   }
 
   /// For good: the node was declared dead or has left.

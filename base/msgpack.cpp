@@ -52,8 +52,10 @@ void writer::nil() {
 void writer::boolean(bool value) {
   sink to{out_};
   msgpack::packer<sink> packer(to);
-  if (value) packer.pack_true();
-  else packer.pack_false();
+  if (value)
+    packer.pack_true();
+  else
+    packer.pack_false();
 }
 
 void writer::integer(std::int64_t value) {

@@ -124,8 +124,10 @@ void write(writer& out, const T& value) {
   } else if constexpr (is_byte_array<T>) {
     out.binary(value.data(), value.size());
   } else if constexpr (is_optional<T>) {
-    if (value) write(out, *value);
-    else out.nil();
+    if (value)
+      write(out, *value);
+    else
+      out.nil();
   } else if constexpr (is_vector<T>) {
     out.array(value.size());
     for (const auto& item : value) write(out, item);

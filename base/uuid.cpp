@@ -39,7 +39,8 @@ public:
     if (now > last_ms_) {
       last_ms_ = now;
       high_ = engine_() & 0x7FF; // the top bit stays free, so that steps do not overflow at once
-    } else if (++high_ > 0xFFF) { // the clock stood still or went back: go on in the next millisecond
+    } else if (++high_ >
+               0xFFF) { // the clock stood still or went back: go on in the next millisecond
       ++last_ms_;
       high_ = 0;
     }
@@ -65,7 +66,8 @@ uuid make_uuid_v7(std::uint64_t unix_ms, std::uint64_t random_high,
   for (int i = 0; i < 6; ++i) id.bytes[i] = static_cast<std::uint8_t>(unix_ms >> (40 - 8 * i));
   id.bytes[6] = static_cast<std::uint8_t>(0x70 | ((random_high >> 8) & 0x0F));
   id.bytes[7] = static_cast<std::uint8_t>(random_high);
-  for (int i = 0; i < 8; ++i) id.bytes[8 + i] = static_cast<std::uint8_t>(random_low >> (56 - 8 * i));
+  for (int i = 0; i < 8; ++i)
+    id.bytes[8 + i] = static_cast<std::uint8_t>(random_low >> (56 - 8 * i));
   id.bytes[8] = static_cast<std::uint8_t>(0x80 | (id.bytes[8] & 0x3F));
   return id;
 }

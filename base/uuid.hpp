@@ -24,7 +24,8 @@ struct uuid {
 uuid make_uuid_v7();
 
 /// A UUIDv7 from given parts; for data that must come out the same for the same seed.
-uuid make_uuid_v7(std::uint64_t unix_ms, std::uint64_t random_high, std::uint64_t random_low) noexcept;
+uuid make_uuid_v7(std::uint64_t unix_ms, std::uint64_t random_high,
+                  std::uint64_t random_low) noexcept;
 
 /// The canonical lower-case form with hyphens, 36 characters.
 std::string to_string(const uuid& id);

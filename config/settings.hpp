@@ -85,9 +85,9 @@ struct postgres_settings {
   std::uint32_t readers = 2; ///< reader connections to each database
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds statement_timeout{2'000};
-  std::uint32_t batch_units = 512;    ///< write units committed together at most
+  std::uint32_t batch_units = 512;              ///< write units committed together at most
   std::chrono::milliseconds commit_interval{2}; ///< between two commits of a busy lane
-  std::uint32_t lane_credits = 4'096; ///< write units under way to one lane at most
+  std::uint32_t lane_credits = 4'096;           ///< write units under way to one lane at most
 };
 
 struct actors_settings {

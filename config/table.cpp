@@ -240,11 +240,12 @@ const std::array table{
           "Requests under way to one shard; beyond it they are answered 503.",
           {1, 1'000'000}},
   // -- cluster --------------------------------------------------------------------------------------------
-  setting{"cluster.node",
-          TROUPE_IN(cluster.node),
-          "This node's name among the others; empty for the machine's host name. A node that starts "
-          "again keeps it.",
-          {0, 128}},
+  setting{
+    "cluster.node",
+    TROUPE_IN(cluster.node),
+    "This node's name among the others; empty for the machine's host name. A node that starts "
+    "again keeps it.",
+    {0, 128}},
   setting{"cluster.renew_interval",
           TROUPE_IN(cluster.renew_interval),
           "How often this node tells the control database that it lives.",

@@ -17,8 +17,8 @@ http::server_settings server_settings_of(const http_settings& config) {
   out.address = config.address;
   out.port = config.port;
   // The actors have the other half of the cores.
-  out.threads =
-    config.threads > 0 ? config.threads : std::max(1u, std::thread::hardware_concurrency() / 2);
+  out.threads = config.threads > 0 ? config.threads
+                                   : std::max(1u, std::thread::hardware_concurrency() / 2);
   out.max_connections = config.max_connections;
   out.max_connections_per_address = config.max_connections_per_address;
   out.header_timeout = config.header_timeout;

@@ -11,8 +11,8 @@ struct database_limits {
   std::uint32_t batch_bytes = 1024 * 1024; ///< of their rows and answers, roughly
   /// Least time between the starts of a lane's transactions while units come side by side; 0: none.
   std::chrono::milliseconds commit_interval{0};
-  std::uint32_t lane_credits = 4096;       ///< units under way towards one lane
-  std::uint32_t reader_credits = 4096;     ///< loads and lists under way towards one reader
+  std::uint32_t lane_credits = 4096;   ///< units under way towards one lane
+  std::uint32_t reader_credits = 4096; ///< loads and lists under way towards one reader
   std::chrono::milliseconds connect_timeout{3'000};
   std::chrono::milliseconds statement_timeout{5'000}; ///< the server's own limit
   /// A round trip longer than this is cut by the watchdog; more than `statement_timeout`.

@@ -10,7 +10,7 @@ namespace troupe {
 
 /// What travels with every request to a shard actor.
 struct call {
-  uuid op_id;            ///< the client's Idempotency-Key bound to its principal, or one the gateway made
+  uuid op_id; ///< the client's Idempotency-Key bound to its principal, or one the gateway made
   digest request_hash{}; ///< keyed hash of the request; all zero when the client sent no key
   std::chrono::steady_clock::time_point deadline; ///< work past it is dropped before it is done
   uuid request_id;                                ///< for logs

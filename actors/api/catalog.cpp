@@ -22,7 +22,8 @@ const Record* find_by_id(const std::vector<Record>& records, const uuid& id) {
 } // namespace
 
 catalog_snapshot::catalog_snapshot(catalog_image image)
-  : studios_(std::move(image.studios)), games_(std::move(image.games)),
+  : studios_(std::move(image.studios)),
+    games_(std::move(image.games)),
     staff_(std::move(image.staff)) {
   sort_by_id(studios_);
   sort_by_id(games_);

@@ -21,11 +21,17 @@ struct create_studio {
   studio_record studio;
   staff_record owner;
 };
-struct studio_created { studio_record studio; };
+struct studio_created {
+  studio_record studio;
+};
 
 /// Errors: `no_such_studio`, `game_name_taken` (names are unique within a studio), `limit_reached`.
-struct create_game { game_record game; };
-struct game_created { game_record game; };
+struct create_game {
+  game_record game;
+};
+struct game_created {
+  game_record game;
+};
 
 /// An immutable copy of the catalogue. Shared by all threads of a node.
 class catalog_snapshot {

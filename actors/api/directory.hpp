@@ -19,7 +19,9 @@ struct reserve_name {
   std::string key; ///< a folded name
   account_ref account;
 };
-struct name_reserved { account_ref account; };
+struct name_reserved {
+  account_ref account;
+};
 
 /// Makes a reservation final; idempotent.
 struct confirm_name {
@@ -38,12 +40,18 @@ struct release_name {
 struct name_settled {};
 
 /// Who has the name; `not_found` when nobody has.
-struct lookup_name { std::string key; };
+struct lookup_name {
+  std::string key;
+};
 
 /// Binds an operation id to the account it will create, before anything else is done for it, so
 /// that a retry goes on with the same account. Routed by the operation id.
 /// Errors: `key_reused` when the id was claimed for another request.
-struct claim_operation { account_ref account; };
-struct operation_claimed { account_ref account; };
+struct claim_operation {
+  account_ref account;
+};
+struct operation_claimed {
+  account_ref account;
+};
 
 } // namespace troupe

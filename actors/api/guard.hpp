@@ -32,7 +32,9 @@ struct record_login {
 };
 
 /// Ends access tokens before they expire, here at once and on other nodes through Redis.
-struct revoke_sessions { std::vector<uuid> session_ids; };
+struct revoke_sessions {
+  std::vector<uuid> session_ids;
+};
 
 /// How many tokens of a rate-limit bucket this node has given out since its last report.
 struct bucket_usage {
@@ -40,8 +42,12 @@ struct bucket_usage {
   std::uint32_t taken = 0;
 };
 /// Answered with what other nodes took of the same buckets meanwhile; nothing while Redis is gone.
-struct report_usage { std::vector<bucket_usage> buckets; };
-struct usage_elsewhere { std::vector<bucket_usage> buckets; };
+struct report_usage {
+  std::vector<bucket_usage> buckets;
+};
+struct usage_elsewhere {
+  std::vector<bucket_usage> buckets;
+};
 
 /// A whole HTTP answer kept under an operation id, so that a replay need not ask the shard.
 struct cached_response {
@@ -50,8 +56,12 @@ struct cached_response {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
 };
-struct find_response { uuid op_id; };
-struct found_response { std::optional<cached_response> response; };
+struct find_response {
+  uuid op_id;
+};
+struct found_response {
+  std::optional<cached_response> response;
+};
 struct keep_response {
   uuid op_id;
   cached_response response;

@@ -55,13 +55,12 @@ using directory_actor = caf::typed_actor<
 
 /// The catalog family: one actor in the cluster, the single writer of studios, games and staff.
 /// Reads go to the node's `catalog_view` instead.
-using catalog_actor =
-  caf::typed_actor<caf::result<outcome<studio_created>>(call, create_studio),
-                   caf::result<outcome<game_created>>(call, create_game),
-                   caf::result<creation_settled>(call, settle_creation),
-                   caf::result<outcome<session_opened>>(call, open_session),
-                   caf::result<outcome<session_rotated>>(call, rotate_session),
-                   caf::result<outcome<session_closed>>(call, close_session)>;
+using catalog_actor = caf::typed_actor<caf::result<outcome<studio_created>>(call, create_studio),
+                                       caf::result<outcome<game_created>>(call, create_game),
+                                       caf::result<creation_settled>(call, settle_creation),
+                                       caf::result<outcome<session_opened>>(call, open_session),
+                                       caf::result<outcome<session_rotated>>(call, rotate_session),
+                                       caf::result<outcome<session_closed>>(call, close_session)>;
 
 /// A worker that hashes and checks passwords. Runs on every node, `auth.password_workers` of them, each
 /// on a thread of its own.

@@ -30,7 +30,9 @@ struct create_player {
   std::string password_hash;
 };
 
-struct read_player { uuid id; };
+struct read_player {
+  uuid id;
+};
 
 /// Changes what is set. A new name must be reserved in the directory for `id` before.
 /// Errors: `precondition_failed`.
@@ -52,10 +54,14 @@ struct delete_player {
   uuid id;
   std::optional<std::int64_t> if_version;
 };
-struct player_deleted { std::vector<uuid> ended_sessions; };
+struct player_deleted {
+  std::vector<uuid> ended_sessions;
+};
 
 /// The secret half of a player, for checking a password.
-struct read_credentials { uuid id; };
+struct read_credentials {
+  uuid id;
+};
 struct credentials {
   uuid id;
   std::string password_hash;
@@ -89,7 +95,9 @@ struct unregister_game {
   uuid player_id;
   uuid game_id;
 };
-struct game_unregistered { bool removed = false; };
+struct game_unregistered {
+  bool removed = false;
+};
 
 /// A page of the library ascending by game id.
 struct list_library {
@@ -121,11 +129,15 @@ struct registered_players {
 };
 
 /// How many players have each of these games: exact, as counters commit with every change.
-struct count_players { std::vector<uuid> game_ids; };
+struct count_players {
+  std::vector<uuid> game_ids;
+};
 struct player_count {
   uuid game_id;
   std::int64_t players = 0;
 };
-struct player_counts { std::vector<player_count> items; }; ///< in the order of the question
+struct player_counts {
+  std::vector<player_count> items;
+}; ///< in the order of the question
 
 } // namespace troupe

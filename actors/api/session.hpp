@@ -10,7 +10,9 @@
 namespace troupe {
 
 /// Keeps a new session; beyond the account's limit the oldest ones end.
-struct open_session { session_record session; };
+struct open_session {
+  session_record session;
+};
 struct session_opened {
   session_record session;
   std::vector<uuid> ended_sessions;
@@ -36,6 +38,8 @@ struct close_session {
   uuid account_id;
   uuid session_id;
 };
-struct session_closed { bool existed = false; };
+struct session_closed {
+  bool existed = false;
+};
 
 } // namespace troupe

@@ -29,7 +29,9 @@ catalog_effect<Answer> effect_of(const uuid& account_id, session_change<Answer> 
 
 } // namespace
 
-catalog_entity::catalog_entity(catalog_image loaded) : image(std::move(loaded)) { renew_snapshot(); }
+catalog_entity::catalog_entity(catalog_image loaded) : image(std::move(loaded)) {
+  renew_snapshot();
+}
 
 void catalog_entity::renew_snapshot() {
   catalog_image copy{image.studios, image.games, image.staff, {}};
@@ -73,7 +75,8 @@ result<catalog_effect<game_created>> decide(const catalog_entity* catalog,
                                       }};
 }
 
-result<catalog_effect<session_opened>> decide(const catalog_entity* catalog, const open_session& request,
+result<catalog_effect<session_opened>> decide(const catalog_entity* catalog,
+                                              const open_session& request,
                                               std::size_t max_sessions) {
   const auto& id = request.session.account_id;
   return effect_of(id, open(sessions_of(*catalog, id), request.session, max_sessions));

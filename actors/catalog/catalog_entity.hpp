@@ -30,8 +30,10 @@ using catalog_effect = effect<Answer, catalog_entity>;
 
 result<catalog_effect<studio_created>> decide(const catalog_entity* catalog,
                                               const create_studio& request, const uuid& op_id);
-result<catalog_effect<game_created>> decide(const catalog_entity* catalog, const create_game& request);
-result<catalog_effect<session_opened>> decide(const catalog_entity* catalog, const open_session& request,
+result<catalog_effect<game_created>> decide(const catalog_entity* catalog,
+                                            const create_game& request);
+result<catalog_effect<session_opened>> decide(const catalog_entity* catalog,
+                                              const open_session& request,
                                               std::size_t max_sessions);
 result<catalog_effect<session_rotated>> decide(const catalog_entity* catalog,
                                                const rotate_session& request);

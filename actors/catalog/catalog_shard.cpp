@@ -20,14 +20,16 @@ public:
   using self_pointer = catalog_shard_actor::pointer;
 
   catalog_shard(self_pointer self, shard_settings settings, catalog_dependencies dependencies)
-    : self_(self), dependencies_(dependencies),
+    : self_(self),
+      dependencies_(dependencies),
       core_(self, caf::actor_cast<shard_client>(self), settings, hooks()),
-      entities_(core_, {.bytes = std::numeric_limits<std::size_t>::max(), .waiters_per_key = 1024},
-                [](int) -> load_key { return load_catalog{}; },
-                [](load_value&& value) -> std::optional<catalog_entity> {
-                  auto* image = std::get_if<catalog_image>(&value);
-                  return catalog_entity{image ? std::move(*image) : catalog_image{}};
-                }) {
+      entities_(
+        core_, {.bytes = std::numeric_limits<std::size_t>::max(), .waiters_per_key = 1024},
+        [](int) -> load_key { return load_catalog{}; },
+        [](load_value&& value) -> std::optional<catalog_entity> {
+          auto* image = std::get_if<catalog_image>(&value);
+          return catalog_entity{image ? std::move(*image) : catalog_image{}};
+        }) {
     core_.start();
   }
 
@@ -35,7 +37,8 @@ public:
   self_pointer self() const noexcept { return self_; }
 
   template <class Answer, class Request, class... Extra>
-  void command(const call& c, const Request& request, reply<outcome<Answer>> answer, Extra... extra) {
+  void command(const call& c, const Request& request, reply<outcome<Answer>> answer,
+               Extra... extra) {
     run_command<Answer>(core_, entities_, c, the_catalog, std::move(answer),
                         [this, request, extra...](const catalog_entity* catalog) {
                           return publishing(decide(catalog, request, extra...));
@@ -87,12 +90,12 @@ private:
   template <class Answer>
   result<catalog_effect<Answer>> publishing(result<catalog_effect<Answer>> decided) {
     if (decided)
-      decided->apply = [this, apply = std::move(decided->apply)](
-                         std::optional<catalog_entity>& catalog) mutable {
-        auto before = catalog->snapshot;
-        apply(catalog);
-        if (catalog->snapshot != before) dependencies_.view->publish(catalog->snapshot);
-      };
+      decided->apply =
+        [this, apply = std::move(decided->apply)](std::optional<catalog_entity>& catalog) mutable {
+          auto before = catalog->snapshot;
+          apply(catalog);
+          if (catalog->snapshot != before) dependencies_.view->publish(catalog->snapshot);
+        };
     return decided;
   }
 
@@ -107,9 +110,9 @@ struct catalog_shard_state {
   std::unique_ptr<catalog_shard> shard;
 };
 
-catalog_shard_actor::behavior_type
-catalog_shard_behavior(catalog_shard_actor::stateful_pointer<catalog_shard_state> self,
-                       shard_settings settings, catalog_dependencies dependencies) {
+catalog_shard_actor::behavior_type catalog_shard_behavior(
+  catalog_shard_actor::stateful_pointer<catalog_shard_state> self, shard_settings settings,
+  catalog_dependencies dependencies) {
   self->state.shard = std::make_unique<catalog_shard>(self, std::move(settings), dependencies);
   auto& shard = *self->state.shard;
   auto max_sessions = dependencies.max_sessions;
@@ -143,8 +146,11 @@ catalog_shard_behavior(catalog_shard_actor::stateful_pointer<catalog_shard_state
         shard.command<session_closed>(c, m, std::move(answer));
       });
     },
-    on_write_receipts(shard), on_acquire_receipt(shard), on_tenure_lost(shard),
-    on_load_receipts(shard), on_release_shard(shard),
+    on_write_receipts(shard),
+    on_acquire_receipt(shard),
+    on_tenure_lost(shard),
+    on_load_receipts(shard),
+    on_release_shard(shard),
   };
 }
 

@@ -12,7 +12,7 @@ namespace troupe {
 using catalog_shard_actor = catalog_actor::extend_with<shard_actor>;
 
 struct catalog_dependencies {
-  catalog_view* view = nullptr;   ///< the node's copy, swapped after every change; outlives the actor
+  catalog_view* view = nullptr; ///< the node's copy, swapped after every change; outlives the actor
   const router* routes = nullptr; ///< to the directory, for name jobs
   std::size_t max_sessions = 20;  ///< per staff account
 };

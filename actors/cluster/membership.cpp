@@ -30,17 +30,20 @@ membership::membership(membership_settings settings, std::shared_ptr<membership_
                        std::shared_ptr<membership_view> view,
                        std::shared_ptr<membership_probe> probe,
                        std::function<clock::time_point()> now)
-  : settings_(std::move(settings)), store_(std::move(store)), view_(std::move(view)),
-    probe_(std::move(probe)), now_(std::move(now)), watch_(settings_.watch) {}
+  : settings_(std::move(settings)),
+    store_(std::move(store)),
+    view_(std::move(view)),
+    probe_(std::move(probe)),
+    now_(std::move(now)),
+    watch_(settings_.watch) {}
 
 result<membership_store::renewal> membership::ask() {
   if (!joined_) {
-    if (auto joined = store_->join(settings_.self); !joined)
-      return std::unexpected(joined.error());
+    if (auto joined = store_->join(settings_.self); !joined) return std::unexpected(joined.error());
     joined_ = true;
-    log::info("membership", "joined",
-              {{"incarnation", to_string(settings_.self.incarnation)},
-               {"node", settings_.self.node}});
+    log::info(
+      "membership", "joined",
+      {{"incarnation", to_string(settings_.self.incarnation)}, {"node", settings_.self.node}});
   }
   return store_->renew(settings_.self.incarnation);
 }
@@ -64,8 +67,7 @@ void membership::renew() {
   const auto own = std::ranges::find(next.members, settings_.self.incarnation,
                                      &member_record::incarnation);
   if (own != next.members.end()) stored_ = own->state;
-  const auto suspects =
-    watch_.observe(sent, received, next.members, settings_.self.incarnation);
+  const auto suspects = watch_.observe(sent, received, next.members, settings_.self.incarnation);
   for (const auto& suspect : suspects) declare_dead(suspect, next);
   view_->show(std::move(next));
   tell_state();
@@ -73,14 +75,13 @@ void membership::renew() {
 
 void membership::declare_dead(const death_watch::suspect& suspect,
                               const membership_view::picture& known) {
-  const auto declared =
-    store_->declare_dead(suspect.incarnation, suspect.seen_seq,
-                         "no renewal seen by " + settings_.self.node);
+  const auto declared = store_->declare_dead(suspect.incarnation, suspect.seen_seq,
+                                             "no renewal seen by " + settings_.self.node);
   if (!declared) return failed("declare_dead", declared.error());
   if (!*declared) return; // it lives, or somebody else was first
   probe_->declared_dead();
-  const auto dead =
-    std::ranges::find(known.members, suspect.incarnation, &member_record::incarnation);
+  const auto dead = std::ranges::find(known.members, suspect.incarnation,
+                                      &member_record::incarnation);
   log::warn("membership", "declared_dead",
             {{"incarnation", to_string(suspect.incarnation)},
              {"node", dead == known.members.end() ? std::string{} : dead->node},

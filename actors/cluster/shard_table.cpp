@@ -10,7 +10,8 @@ shard_table::shard_table(const std::array<std::uint32_t, families.size()>& count
 
 result<caf::strong_actor_ptr> shard_table::locate(shard_ref ref) const {
   std::shared_lock lock{mutex_};
-  const auto& actor = actors_[static_cast<std::size_t>(ref.fam)][static_cast<std::size_t>(ref.shard)];
+  const auto& actor =
+    actors_[static_cast<std::size_t>(ref.fam)][static_cast<std::size_t>(ref.shard)];
   if (!actor) return std::unexpected(failure{errc::shard_unavailable, {}, {}, 1});
   return actor;
 }
@@ -21,7 +22,8 @@ std::uint32_t shard_table::shard_count(family fam) const noexcept {
 
 void shard_table::place(shard_ref ref, caf::strong_actor_ptr actor) {
   std::unique_lock lock{mutex_};
-  actors_[static_cast<std::size_t>(ref.fam)][static_cast<std::size_t>(ref.shard)] = std::move(actor);
+  actors_[static_cast<std::size_t>(ref.fam)][static_cast<std::size_t>(ref.shard)] = std::move(
+    actor);
 }
 
 void shard_table::clear() {

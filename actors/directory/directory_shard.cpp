@@ -30,15 +30,17 @@ public:
   using self_pointer = directory_shard_actor::pointer;
 
   directory_shard(self_pointer self, shard_settings settings, directory_dependencies dependencies)
-    : self_(self), dependencies_(dependencies),
+    : self_(self),
+      dependencies_(dependencies),
       core_(self, caf::actor_cast<shard_client>(self), settings, hooks()),
-      names_(core_, {.bytes = settings.hot_bytes},
-             [](const std::string& key) -> load_key { return load_name{key}; },
-             [self](load_value&& value) -> std::optional<name_entity> {
-               auto* record = std::get_if<name_record>(&value);
-               if (!record) return std::nullopt;
-               return name_entity{std::move(*record), self->clock().now()};
-             }) {
+      names_(
+        core_, {.bytes = settings.hot_bytes},
+        [](const std::string& key) -> load_key { return load_name{key}; },
+        [self](load_value&& value) -> std::optional<name_entity> {
+          auto* record = std::get_if<name_record>(&value);
+          if (!record) return std::nullopt;
+          return name_entity{std::move(*record), self->clock().now()};
+        }) {
     core_.start();
   }
 
@@ -49,7 +51,8 @@ public:
     auto use = [this, c, request, answer](result<name_entity*> found) mutable {
       if (!found) return answer(found.error());
       const auto* entity = *found;
-      if (!entity) return put({request.key, name_state::reserved, request.account, c.op_id}, answer);
+      if (!entity)
+        return put({request.key, name_state::reserved, request.account, c.op_id}, answer);
       const auto& record = entity->record;
       if (record.account == request.account) {
         if (record.op_id == c.op_id) return answer(reserved(request));
@@ -89,12 +92,13 @@ public:
       bool ours = entity && entity->record.account == request.account &&
                   entity->record.op_id == request.op_id;
       if (!ours) return answer(name_settled{});
-      write(request.key, delete_name{request.key}, std::nullopt, [answer](const failure* why) mutable {
-        if (why)
-          answer(*why);
-        else
-          answer(name_settled{});
-      });
+      write(request.key, delete_name{request.key}, std::nullopt,
+            [answer](const failure* why) mutable {
+              if (why)
+                answer(*why);
+              else
+                answer(name_settled{});
+            });
     };
     names_.with(request.key, c.deadline, std::move(use));
   }
@@ -109,7 +113,8 @@ public:
 
   /// Only the ledger knows of claims: the first one of an operation id is written, later ones are its
   /// duplicates.
-  void claim(const call& c, const claim_operation& request, reply<outcome<operation_claimed>> answer) {
+  void claim(const call& c, const claim_operation& request,
+             reply<outcome<operation_claimed>> answer) {
     if (!core_.begin_operation(c.op_id))
       return answer(failure{errc::operation_in_flight, {}, {}, 1});
     write_unit unit;
@@ -155,7 +160,8 @@ private:
 
   /// Commits one change of a name. All of them are idempotent by what the row says, so each gets an
   /// operation id of its own. Only from within a waiter of that key.
-  void write(const std::string& key, row_change change, std::optional<name_record> after, ended done) {
+  void write(const std::string& key, row_change change, std::optional<name_record> after,
+             ended done) {
     write_unit unit;
     unit.op_id = make_uuid_v7();
     unit.rows.push_back(std::move(change));
@@ -213,8 +219,9 @@ private:
     settle_creation ask{record.account.id, record.op_id, record.key};
     auto settled = [this, c, request, record, answer](const creation_settled& fate) mutable {
       if (!core_.active()) return answer(failure{errc::shard_unavailable, {}, {}, 1});
-      auto next = fate.holds ? name_record{record.key, name_state::confirmed, record.account, fate.op_id}
-                             : name_record{record.key, name_state::reserved, request.account, c.op_id};
+      auto next = fate.holds
+                    ? name_record{record.key, name_state::confirmed, record.account, fate.op_id}
+                    : name_record{record.key, name_state::reserved, request.account, c.op_id};
       put(std::move(next), [answer, request, holds = fate.holds](const failure* why) mutable {
         if (why)
           answer(*why);
@@ -251,9 +258,9 @@ struct directory_shard_state {
   std::unique_ptr<directory_shard> shard;
 };
 
-directory_shard_actor::behavior_type
-directory_shard_behavior(directory_shard_actor::stateful_pointer<directory_shard_state> self,
-                         shard_settings settings, directory_dependencies dependencies) {
+directory_shard_actor::behavior_type directory_shard_behavior(
+  directory_shard_actor::stateful_pointer<directory_shard_state> self, shard_settings settings,
+  directory_dependencies dependencies) {
   self->state.shard = std::make_unique<directory_shard>(self, std::move(settings), dependencies);
   auto& shard = *self->state.shard;
   return {
@@ -277,8 +284,11 @@ directory_shard_behavior(directory_shard_actor::stateful_pointer<directory_shard
       return admitted<outcome<operation_claimed>>(
         shard, c, [&shard, c, m](auto answer) { shard.claim(c, m, std::move(answer)); });
     },
-    on_write_receipts(shard), on_acquire_receipt(shard), on_tenure_lost(shard),
-    on_load_receipts(shard), on_release_shard(shard),
+    on_write_receipts(shard),
+    on_acquire_receipt(shard),
+    on_tenure_lost(shard),
+    on_load_receipts(shard),
+    on_release_shard(shard),
   };
 }
 

@@ -11,7 +11,8 @@ namespace troupe {
 using directory_shard_actor = directory_actor::extend_with<shard_actor>;
 
 struct directory_dependencies {
-  const router* routes = nullptr; ///< to the accounts' families, about reservations nobody confirmed
+  const router* routes =
+    nullptr; ///< to the accounts' families, about reservations nobody confirmed
 };
 
 /// Spawns the actor of one directory shard; it acquires its shard at once.

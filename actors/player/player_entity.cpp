@@ -48,8 +48,8 @@ player_profile profile_of(const player_record& player) {
   return {player.id, player.name, player.created_at, player.version};
 }
 
-result<player_effect<player_profile>> decide(const player_entity* entity, const create_player& request,
-                                             const uuid& op_id) {
+result<player_effect<player_profile>> decide(const player_entity* entity,
+                                             const create_player& request, const uuid& op_id) {
   // A fresh id that is taken: an earlier execution of this operation, whose answer the ledger has.
   if (entity) return fail(errc::name_taken);
   player_record player{request.id, request.name, op_id, request.password_hash, now(), 1, false};
@@ -62,8 +62,8 @@ result<player_effect<player_profile>> decide(const player_entity* entity, const 
     }};
 }
 
-result<player_effect<player_updated>> decide(const player_entity* entity, const update_player& request,
-                                             const uuid& op_id) {
+result<player_effect<player_updated>> decide(const player_entity* entity,
+                                             const update_player& request, const uuid& op_id) {
   const auto* player = living(entity);
   if (!player) return no_such_player();
   if (version_differs(request.if_version, *player)) return fail(errc::precondition_failed);
@@ -78,11 +78,10 @@ result<player_effect<player_updated>> decide(const player_entity* entity, const 
     changed.name_op = op_id;
     auto old_key = fold_name(player->name);
     auto new_key = fold_name(changed.name);
-    rows.push_back(
-      put_job{make_name_job(confirm_name_job, {new_key, account_of(*player), op_id})});
+    rows.push_back(put_job{make_name_job(confirm_name_job, {new_key, account_of(*player), op_id})});
     if (new_key != old_key)
-      rows.push_back(put_job{
-        make_name_job(release_name_job, {old_key, account_of(*player), player->name_op})});
+      rows.push_back(
+        put_job{make_name_job(release_name_job, {old_key, account_of(*player), player->name_op})});
   }
   if (request.password_hash) {
     changed.password_hash = *request.password_hash;
@@ -126,14 +125,14 @@ result<player_effect<player_deleted>> decide(const player_entity* entity,
     put_job{make_name_job(release_name_job,
                           {fold_name(player->name), account_of(*player), player->name_op})}};
   for (const auto& entry : entity->image.library) rows.push_back(add_to_counter{entry.game_id, -1});
-  return player_effect<player_deleted>{std::move(answer), std::move(rows),
-                                       [gone](std::optional<player_entity>& hot) {
-                                         hot = player_entity{player_image{gone, {}, {}}};
-                                       }};
+  return player_effect<player_deleted>{
+    std::move(answer), std::move(rows),
+    [gone](std::optional<player_entity>& hot) { hot = player_entity{player_image{gone, {}, {}}}; }};
 }
 
-result<player_effect<game_registered>> decide(const player_entity* entity, const register_game& request,
-                                              const std::shared_ptr<const catalog_snapshot>& catalog) {
+result<player_effect<game_registered>> decide(
+  const player_entity* entity, const register_game& request,
+  const std::shared_ptr<const catalog_snapshot>& catalog) {
   if (!living(entity)) return no_such_player();
   if (!catalog->find_game(request.game_id)) return fail(errc::no_such_game);
   const auto& library = entity->image.library;
@@ -167,7 +166,8 @@ result<player_effect<game_unregistered>> decide(const player_entity* entity,
     }};
 }
 
-result<player_effect<session_opened>> decide(const player_entity* entity, const open_session& request,
+result<player_effect<session_opened>> decide(const player_entity* entity,
+                                             const open_session& request,
                                              std::size_t max_sessions) {
   if (!living(entity)) return no_such_player();
   return effect_of(open(entity->image.sessions, request.session, max_sessions));
@@ -190,9 +190,9 @@ result<player_effect<session_closed>> decide(const player_entity* entity,
 result<library_page> page_of(const player_entity* entity, const list_library& request) {
   if (!living(entity)) return no_such_player();
   const auto& library = entity->image.library;
-  auto from = request.after ? std::ranges::upper_bound(library, *request.after, {},
-                                                       &library_entry::game_id)
-                            : library.begin();
+  auto from = request.after
+                ? std::ranges::upper_bound(library, *request.after, {}, &library_entry::game_id)
+                : library.begin();
   auto size = std::min<std::size_t>(request.limit, static_cast<std::size_t>(library.end() - from));
   auto to = from + static_cast<std::ptrdiff_t>(size);
   return library_page{{from, to}, to != library.end()};

@@ -16,15 +16,17 @@ public:
   using self_pointer = player_shard_actor::pointer;
 
   player_shard(self_pointer self, shard_settings settings, player_dependencies dependencies)
-    : self_(self), dependencies_(dependencies),
+    : self_(self),
+      dependencies_(dependencies),
       core_(self, caf::actor_cast<shard_client>(self), settings, hooks()),
-      players_(core_, {.bytes = settings.hot_bytes},
-               [](const uuid& id) -> load_key { return load_player{id}; },
-               [](load_value&& value) -> std::optional<player_entity> {
-                 auto* image = std::get_if<player_image>(&value);
-                 if (!image) return std::nullopt;
-                 return player_entity{std::move(*image)};
-               }) {
+      players_(
+        core_, {.bytes = settings.hot_bytes},
+        [](const uuid& id) -> load_key { return load_player{id}; },
+        [](load_value&& value) -> std::optional<player_entity> {
+          auto* image = std::get_if<player_image>(&value);
+          if (!image) return std::nullopt;
+          return player_entity{std::move(*image)};
+        }) {
     core_.start();
   }
 
@@ -96,9 +98,9 @@ struct player_shard_state {
   std::unique_ptr<player_shard> shard;
 };
 
-player_shard_actor::behavior_type
-player_shard_behavior(player_shard_actor::stateful_pointer<player_shard_state> self,
-                      shard_settings settings, player_dependencies dependencies) {
+player_shard_actor::behavior_type player_shard_behavior(
+  player_shard_actor::stateful_pointer<player_shard_state> self, shard_settings settings,
+  player_dependencies dependencies) {
   self->state.shard = std::make_unique<player_shard>(self, std::move(settings), dependencies);
   auto& shard = *self->state.shard;
   auto max_sessions = dependencies.max_sessions;
@@ -133,11 +135,11 @@ player_shard_behavior(player_shard_actor::stateful_pointer<player_shard_state> s
     },
     [&shard](const call& c, const read_credentials& m) {
       return admitted<credentials>(shard, c, [&shard, c, m](auto answer) {
-        shard.read(c, m.id, std::move(answer),
-                   [](const player_entity* entity) -> result<credentials> {
-                     if (!entity || !entity->living()) return fail(errc::no_such_player);
-                     return credentials{entity->image.player.id, entity->image.player.password_hash};
-                   });
+        shard.read(
+          c, m.id, std::move(answer), [](const player_entity* entity) -> result<credentials> {
+            if (!entity || !entity->living()) return fail(errc::no_such_player);
+            return credentials{entity->image.player.id, entity->image.player.password_hash};
+          });
       });
     },
     [&shard](const call& c, const settle_creation& m) {
@@ -177,8 +179,11 @@ player_shard_behavior(player_shard_actor::stateful_pointer<player_shard_state> s
         shard.command<session_closed>(c, m.account_id, m, std::move(answer));
       });
     },
-    on_write_receipts(shard), on_acquire_receipt(shard), on_tenure_lost(shard),
-    on_load_receipts(shard), on_release_shard(shard),
+    on_write_receipts(shard),
+    on_acquire_receipt(shard),
+    on_tenure_lost(shard),
+    on_load_receipts(shard),
+    on_release_shard(shard),
   };
 }
 

@@ -32,8 +32,7 @@ registered_players merge(std::vector<registrations>& parts, std::uint32_t limit)
   registered_players page;
   page.more = all.size() > limit;
   all.resize(std::min<std::size_t>(all.size(), limit));
-  for (auto& r : all)
-    page.items.push_back({r.game_id, r.player_id, std::move(r.player_name)});
+  for (auto& r : all) page.items.push_back({r.game_id, r.player_id, std::move(r.player_name)});
   return page;
 }
 
@@ -98,9 +97,9 @@ struct registrations_state {
   std::unique_ptr<gatherer> databases;
 };
 
-registrations_actor::behavior_type
-registrations_behavior(registrations_actor::stateful_pointer<registrations_state> self,
-                       std::vector<database_reader> readers) {
+registrations_actor::behavior_type registrations_behavior(
+  registrations_actor::stateful_pointer<registrations_state> self,
+  std::vector<database_reader> readers) {
   self->state.databases = std::make_unique<gatherer>(self, std::move(readers));
   auto& databases = *self->state.databases;
   return {
@@ -113,9 +112,8 @@ registrations_behavior(registrations_actor::stateful_pointer<registrations_state
     },
     [&databases](const call& c, const count_players& m) {
       return databases.ask<counters, player_counts>(
-        c, sum_counters{m.game_ids}, [ids = m.game_ids](std::vector<counters>& parts) {
-          return sum(parts, ids);
-        });
+        c, sum_counters{m.game_ids},
+        [ids = m.game_ids](std::vector<counters>& parts) { return sum(parts, ids); });
     },
   };
 }

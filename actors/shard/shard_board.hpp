@@ -24,8 +24,7 @@ public:
 
   /// `counts` by family, in the order of `families`.
   explicit shard_board(const std::array<std::uint32_t, families.size()>& counts) {
-    for (std::size_t f = 0; f < families.size(); ++f)
-      entries_[f] = std::vector<entry>(counts[f]);
+    for (std::size_t f = 0; f < families.size(); ++f) entries_[f] = std::vector<entry>(counts[f]);
   }
 
   entry& at(shard_ref ref) noexcept {

@@ -37,7 +37,9 @@ public:
 
   entity_store(shard_core& core, typename map::limits bounds, to_load_key load_key_of,
                to_value value_of)
-    : core_(core), hot_(bounds), load_key_of_(std::move(load_key_of)),
+    : core_(core),
+      hot_(bounds),
+      load_key_of_(std::move(load_key_of)),
       value_of_(std::move(value_of)) {}
 
   map& hot() noexcept { return hot_; }
@@ -64,13 +66,13 @@ private:
   to_value value_of_;
 };
 
-
 /// The stored answer of an operation, if it is one for this request.
 template <class Answer>
 result<outcome<Answer>> replay(const call& c, const stored_operation& stored) {
   if (stored.result.empty())
-    return fail(errc::key_reused, "The operation with this Idempotency-Key was given up before it was "
-                                  "finished; send it again with a new key.");
+    return fail(errc::key_reused,
+                "The operation with this Idempotency-Key was given up before it was "
+                "finished; send it again with a new key.");
   if (stored.request_hash != c.request_hash)
     return fail(errc::key_reused, "This Idempotency-Key was used for another request.");
   auto answer = from_msgpack<Answer>(stored.result);
@@ -83,16 +85,17 @@ result<outcome<Answer>> replay(const call& c, const stored_operation& stored) {
 template <class Answer>
 void replay_or_refuse(shard_core& core, const call& c, failure why, reply<outcome<Answer>> answer) {
   if (!c.keyed()) return answer(why);
-  core.load(load_operation{c.op_id}, [c, why = std::move(why), answer](load_receipt& found) mutable {
-    if (found.why.code != errc::none) return answer(found.why);
-    auto* stored = std::get_if<stored_operation>(&found.value);
-    if (!stored) return answer(why);
-    auto replayed = replay<Answer>(c, *stored);
-    if (replayed)
-      answer(std::move(*replayed));
-    else
-      answer(replayed.error());
-  });
+  core.load(load_operation{c.op_id},
+            [c, why = std::move(why), answer](load_receipt& found) mutable {
+              if (found.why.code != errc::none) return answer(found.why);
+              auto* stored = std::get_if<stored_operation>(&found.value);
+              if (!stored) return answer(why);
+              auto replayed = replay<Answer>(c, *stored);
+              if (replayed)
+                answer(std::move(*replayed));
+              else
+                answer(replayed.error());
+            });
 }
 
 namespace detail {
@@ -118,7 +121,8 @@ void run_command(shard_core& core, entity_store<Key, Value>& store, const call& 
                  reply<outcome<Answer>> answer, Decide decide) {
   operation_mark mark;
   if (c.keyed()) {
-    if (!core.begin_operation(c.op_id)) return answer(failure{errc::operation_in_flight, {}, {}, 1});
+    if (!core.begin_operation(c.op_id))
+      return answer(failure{errc::operation_in_flight, {}, {}, 1});
     mark = operation_mark{core, c.op_id};
   }
   auto use = [&core, &store, c, key, answer, decide = std::move(decide),
@@ -128,8 +132,7 @@ void run_command(shard_core& core, entity_store<Key, Value>& store, const call& 
     const bool from_memory = !decided || (decided->rows.empty() && !c.keyed());
     if (from_memory && !core.may_tell()) return answer(failure{errc::shard_unavailable, {}, {}, 1});
     if (!decided) return replay_or_refuse<Answer>(core, c, decided.error(), answer);
-    if (from_memory)
-      return answer(outcome<Answer>{std::move(decided->answer), false});
+    if (from_memory) return answer(outcome<Answer>{std::move(decided->answer), false});
 
     write_unit unit;
     unit.op_id = c.op_id;
@@ -168,8 +171,8 @@ void run_command(shard_core& core, entity_store<Key, Value>& store, const call& 
 
 /// Reads one entity: `project` makes the answer of it (nullptr: there is none).
 template <class Answer, class Key, class Value, class Project>
-void run_read(const shard_core& core, entity_store<Key, Value>& store, const call& c, const Key& key,
-              reply<Answer> answer, Project project) {
+void run_read(const shard_core& core, entity_store<Key, Value>& store, const call& c,
+              const Key& key, reply<Answer> answer, Project project) {
   auto use = [&core, answer, project = std::move(project)](result<Value*> entity) mutable {
     if (!entity) return answer(entity.error());
     if (!core.may_tell()) return answer(failure{errc::shard_unavailable, {}, {}, 1});

@@ -16,7 +16,10 @@ failure unavailable() { return {errc::shard_unavailable, {}, {}, 1}; }
 
 shard_core::shard_core(caf::scheduled_actor* self, shard_client me, shard_settings settings,
                        hooks family)
-  : self_(self), me_(std::move(me)), settings_(std::move(settings)), family_(std::move(family)),
+  : self_(self),
+    me_(std::move(me)),
+    settings_(std::move(settings)),
+    family_(std::move(family)),
     life_(settings_.ref, settings_.incarnation, *settings_.board) {}
 
 // -- the tenure -----------------------------------------------------------------------------------
@@ -196,7 +199,8 @@ void shard_core::load(load_key key, load_handler done) {
     return;
   }
   loads_.emplace(ticket, std::move(done));
-  caf::anon_send(settings_.storage.reader, load_request{ticket, settings_.ref, std::move(key), me_});
+  caf::anon_send(settings_.storage.reader,
+                 load_request{ticket, settings_.ref, std::move(key), me_});
 }
 
 void shard_core::on(load_receipts& receipts) {

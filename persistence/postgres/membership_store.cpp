@@ -162,7 +162,8 @@ private:
     if (done) return std::move(*done);
     const auto& why = done.error();
     // A statement that took too long, or a server that is on its way down, is as good as out of reach.
-    const bool passes = why.lost || why.sqlstate.starts_with("57") || why.sqlstate.starts_with("08");
+    const bool passes = why.lost || why.sqlstate.starts_with("57") ||
+                        why.sqlstate.starts_with("08");
     return fail(passes ? errc::storage_unavailable : errc::internal, why.message);
   }
 

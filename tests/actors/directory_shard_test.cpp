@@ -139,7 +139,8 @@ CAF_TEST(a name that changed only in case is freed with its player) {
   account_ref account{account_kind::player, ann};
   auto c = fresh_call();
   ask<reserved>(directory, c, reserve_name{"ann", account});
-  CAF_REQUIRE(ask<outcome<player_updated>>(players, c, update_player{ann, "ANN", {}, {}, {}}).value);
+  CAF_REQUIRE(
+    ask<outcome<player_updated>>(players, c, update_player{ann, "ANN", {}, {}, {}}).value);
   CAF_CHECK_EQUAL(tables.names["ann"].state, name_state::confirmed);
   CAF_REQUIRE(ask<outcome<player_deleted>>(players, fresh_call(), delete_player{ann, {}}).value);
   CAF_CHECK_EQUAL(tables.names.count("ann"), 0u);

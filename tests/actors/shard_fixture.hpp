@@ -57,17 +57,17 @@ struct shard_fixture : test_coordinator_fixture<> {
 
   ~shard_fixture() {
     table.clear();
-    for (auto& actor : {caf::actor_cast<caf::actor>(players), caf::actor_cast<caf::actor>(directory),
-                        caf::actor_cast<caf::actor>(catalog), caf::actor_cast<caf::actor>(storage.writer),
-                        caf::actor_cast<caf::actor>(storage.reader)})
+    for (auto& actor :
+         {caf::actor_cast<caf::actor>(players), caf::actor_cast<caf::actor>(directory),
+          caf::actor_cast<caf::actor>(catalog), caf::actor_cast<caf::actor>(storage.writer),
+          caf::actor_cast<caf::actor>(storage.reader)})
       if (actor) caf::anon_send_exit(actor, caf::exit_reason::kill);
     settle();
   }
 
   /// Delivers every message there is, without moving the time.
   void settle() {
-    while (sched.try_run_once()) {
-    }
+    while (sched.try_run_once()) {}
   }
 
   static call fresh_call() {

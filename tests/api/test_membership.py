@@ -62,9 +62,7 @@ def test_a_node_that_was_declared_dead_ends_with_75(cluster: Cluster) -> None:
     assert [line for line in server.log_lines() if line["event"] == "declared_dead_by_others"]
 
 
-def test_without_renewals_memory_is_silent_and_writes_go_on(
-    cluster: Cluster, world: World
-) -> None:
+def test_without_renewals_memory_is_silent_and_writes_go_on(cluster: Cluster, world: World) -> None:
     server = cluster.serve(**QUICK)
     api, publisher = Api(server.url), world.of_role("publisher")
     session = api.sign_up()

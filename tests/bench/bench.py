@@ -463,7 +463,8 @@ class World:
 
 def settle_wal(server: str) -> None:
     """Lets a new server have WAL segments to use again, as one has that has run for a while. Each new segment of
-    16 MiB is filled with zeros while every commit waits, 30 to 60 ms, on ours and on pgbench's side alike."""
+    16 MiB is filled with zeros while every commit waits, 30 to 60 ms, on ours and on pgbench's side alike.
+    """
     for _ in range(64):  # min_wal_size
         sql(server, "select pg_logical_emit_message(false, 'bench', '')", "select pg_switch_wal()")
     sql(server, "checkpoint")
@@ -643,7 +644,9 @@ class Writes:
             world.pairs,
             world.used_pairs,
         )
-        world.used_pairs += requests + WRITE_CONNECTIONS + 1  # wrk asks its script once before it starts
+        world.used_pairs += (
+            requests + WRITE_CONNECTIONS + 1
+        )  # wrk asks its script once before it starts
         self.acknowledged += requests
         self.runs += 1
         return rate
