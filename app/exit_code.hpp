@@ -10,6 +10,7 @@ enum class exit_code : int {
   no = 1,             ///< the question was answered with no: unhealthy, migrations pending
   usage = 64,         ///< the command line is wrong
   data = 65,          ///< the databases hold something that does not fit
+  no_input = 66,      ///< an input file is missing or does not fit
   unavailable = 69,   ///< a server that is needed cannot be reached
   software = 70,      ///< a fault of the program
   cannot_create = 73, ///< an output file cannot be written

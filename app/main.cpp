@@ -22,8 +22,9 @@ constexpr auto footer =
   "`troupe config show --origin`.\n"
   "\n"
   "Exit codes: 0 success, 1 the answer is no (unhealthy, migrations pending), 64 wrong usage,\n"
-  "65 the databases hold something unfitting, 69 a server cannot be reached, 70 a fault of the\n"
-  "program, 73 a file cannot be written, 75 try again later, 78 wrong configuration.";
+  "65 the databases hold something unfitting, 66 an input file is missing or unfitting, 69 a server\n"
+  "cannot be reached, 70 a fault of the program, 73 a file cannot be written, 75 try again later,\n"
+  "78 wrong configuration.";
 
 /// What a word of the command line may have been meant to be, when it is no word of ours.
 void suggest(const CLI::App& root, std::span<char* const> words) {
@@ -57,6 +58,7 @@ int run(int argc, char** argv) {
   troupe::add_config_command(root, line);
   troupe::add_healthcheck_command(root, line);
   troupe::add_openapi_command(root, line);
+  troupe::add_certs_command(root, line);
   troupe::add_version_command(root, line);
   try {
     root.parse(argc, argv);

@@ -1,8 +1,10 @@
 """The command line: help, configuration, exit codes. No server is started here."""
 
+import hashlib
 import json
 import pathlib
 import socket
+import ssl
 import subprocess
 import tomllib
 
@@ -42,6 +44,9 @@ def troupe(*words: str, cwd: pathlib.Path, **environment: str) -> subprocess.Com
         ("config", "example"),
         ("config", "schema"),
         ("config", "reference"),
+        ("certs",),
+        ("certs", "ca"),
+        ("certs", "node"),
         ("healthcheck",),
         ("version",),
     ],
@@ -173,6 +178,29 @@ def test_a_database_out_of_reach_is_69(tmp_path: pathlib.Path) -> None:
         assert done.stderr.startswith("troupe: ")
     done = troupe("--database", nowhere, "serve", cwd=tmp_path, TROUPE_AUTH_SIGNING_KEY=KEY)
     assert done.returncode == 69, done.stderr
+
+
+def test_certificates_are_made_for_an_authority_and_its_nodes(tmp_path: pathlib.Path) -> None:
+    early = troupe("certs", "node", "node-1", cwd=tmp_path)
+    assert early.returncode == 66
+    assert "troupe certs ca" in early.stderr
+    authority = troupe("certs", "ca", cwd=tmp_path)
+    assert authority.returncode == 0, authority.stderr
+    words = ("certs", "node", "node-1", "--dns", "node-1.svc", "--ip", "127.0.0.1")
+    node = troupe(*words, cwd=tmp_path)
+    assert node.returncode == 0, node.stderr
+    der = ssl.PEM_cert_to_DER_cert((tmp_path / "node-1.crt").read_text(encoding="utf-8"))
+    assert hashlib.sha256(der).hexdigest() in node.stdout
+    for name in ("ca.key", "node-1.key"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+    again = troupe(*words, cwd=tmp_path)
+    assert again.returncode == 73
+    assert "--force" in again.stderr
+    assert troupe(*words, "--force", cwd=tmp_path).returncode == 0
+    assert troupe("certs", "node", "../node", cwd=tmp_path).returncode == 64
+    assert troupe("certs", "node", "ca", cwd=tmp_path).returncode == 64
+    assert troupe("certs", "node", "other", "--days", "9999", cwd=tmp_path).returncode == 64
 
 
 def test_nobody_to_ask_is_unhealthy(tmp_path: pathlib.Path) -> None:
