@@ -26,6 +26,9 @@ target_compile_options(troupe_options INTERFACE
   # g++ 14 warns of the unused half of nearly every std::expected
   "$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-fpch-preprocess>"
   "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>"
+  # clang instantiates constexpr destructors early, and CAF's config_value_reader holds unique_ptrs to a
+  # class that is complete only later; without the macro libstdc++'s unique_ptr is not constexpr
+  "$<$<CXX_COMPILER_ID:Clang>:-D_GLIBCXX23_CONSTEXPR=>"
   $<$<BOOL:${TROUPE_WERROR}>:-Werror>
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=${from_build}=")
 

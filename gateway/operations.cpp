@@ -13,17 +13,18 @@
 
 namespace troupe::gateway {
 
-namespace {
-
-constexpr std::string_view text = "text/plain; charset=utf-8";
-constexpr std::string_view exposition = "text/plain; version=0.0.4; charset=utf-8";
-
+// Not in the unnamed namespace: their members' names are found by an external symbol.
 struct level_change {
   std::string level;
 };
 struct level_answer {
   std::string level;
 };
+
+namespace {
+
+constexpr std::string_view text = "text/plain; charset=utf-8";
+constexpr std::string_view exposition = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What the port's one thread works with.
 struct shared_state {

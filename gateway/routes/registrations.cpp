@@ -5,13 +5,14 @@
 
 namespace troupe::gateway {
 
-namespace {
-
+// Not in the unnamed namespace: its members' names are found by an external symbol.
 /// Descending by players, then ascending by id: what a page of popularity goes on after.
 struct popularity_position {
   std::int64_t players = 0;
   uuid game_id;
 };
+
+namespace {
 
 bool goes_before(const popularity_position& a, const popularity_position& b) noexcept {
   if (a.players != b.players) return a.players > b.players;
