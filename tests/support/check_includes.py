@@ -22,9 +22,19 @@ ALLOWED = {
     "persistence": ["base", "config"],
     "schedulers": ["base", "config", "actors/api", "persistence"],
     "actors/api": ["base", *DOMAIN],
-    "actors": ["base", "config", "schedulers", "actors/api", "persistence"],
+    "actors/cluster/link": ["base"],
+    "actors": ["base", "config", "schedulers", "actors/api", "actors/cluster/link", "persistence"],
     "gateway": ["base", "config", "actors/api", *DOMAIN],
-    "app": ["base", "config", "persistence", "schedulers", "actors/api", "actors", "gateway"],
+    "app": [
+        "base",
+        "config",
+        "persistence",
+        "schedulers",
+        "actors/api",
+        "actors/cluster/link",
+        "actors",
+        "gateway",
+    ],
 }
 
 # library headers that only some folders may see
