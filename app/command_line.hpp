@@ -58,6 +58,7 @@ void add_migrate_command(CLI::App& root, command_line& line);
 void add_nodes_command(CLI::App& root, command_line& line);
 void add_openapi_command(CLI::App& root, command_line& line);
 void add_serve_command(CLI::App& root, command_line& line);
+void add_shards_command(CLI::App& root, command_line& line);
 void add_version_command(CLI::App& root, command_line& line);
 
 } // namespace troupe

@@ -32,7 +32,19 @@ def test_a_node_is_seen_while_it_lives_and_after_it_left(cluster: Cluster, world
         ("one", "active", shown["self"])
     ]
     assert "active" in cluster.command("nodes").stdout
+    shards = json.loads(cluster.command("shards", "list", "--json").stdout)
+    assert {(s["node"], s["owner"]) for s in shards} == {("one", shown["self"])}
+    assert {s["database"] for s in shards if s["family"] == "player"} == {"a", "b"}
+    served = {
+        (s["family"], s["shard"]): s["epoch"] for s in server.operations("/shards").json()["shards"]
+    }
+    assert {(s["family"], s["shard"]): s["epoch"] for s in shards} == served
+    players = cluster.command("shards", "list", "--family", "player", "--each").stdout
+    assert len(players.splitlines()) == 1 + sum(s["family"] == "player" for s in shards)
     assert server.stop() == 0
+    assert {s["node"] for s in json.loads(cluster.command("shards", "list", "--json").stdout)} == {
+        "-"
+    }
     assert members(cluster) == []
     ended = members(cluster, "--all")
     assert [(m["state"], m["ended_why"]) for m in ended] == [("left", "stopped")]
