@@ -31,12 +31,11 @@ void print_table(const std::vector<member_record>& members) {
   for (const auto& member : members) widest = std::max(widest, member.node.size());
   const auto width = static_cast<int>(widest);
   std::printf("%-*s  %-36s  %-8s  %-24s  %-10s  %s\n", width, "node", "incarnation", "state",
-              "joined", "build", "why it ended");
+              "joined", "build", "why");
   for (const auto& member : members)
     std::printf("%-*s  %s  %-8s  %s  %-10s  %s\n", width, member.node.c_str(),
                 to_string(member.incarnation).c_str(), std::string{to_string(member.state)}.c_str(),
-                to_string(member.joined_at).c_str(), member.build.c_str(),
-                member.ended_why.c_str());
+                to_string(member.joined_at).c_str(), member.build.c_str(), member.why.c_str());
 }
 
 void print_json(const std::vector<member_record>& members) {
@@ -49,7 +48,7 @@ void print_json(const std::vector<member_record>& members) {
       {"host", member.host},
       {"joined_at", to_string(member.joined_at)},
       {"build", member.build},
-      {"ended_why", member.ended_why},
+      {"why", member.why},
     };
     out += out.size() > 1 ? ",\n {" : "{";
     for (const auto& [name, value] : fields) {

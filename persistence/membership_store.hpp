@@ -31,8 +31,8 @@ struct member_record {
   member_state state = member_state::joining;
   std::int64_t renew_seq = 0; ///< grows with every renewal
   std::chrono::milliseconds lease{0};
-  timestamp joined_at;   ///< by the database's clock: for people, never compared
-  std::string ended_why; ///< of those that left or are dead
+  timestamp joined_at; ///< by the database's clock: for people, never compared
+  std::string why;     ///< of the last change of state
 };
 
 /// The membership's tables. Every function blocks for one round trip at most (`timeout` at opening);

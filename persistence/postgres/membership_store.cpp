@@ -38,11 +38,11 @@ returning renew_seq)"};
 constexpr statement read_version{"read_version", "select version from troupe.membership"};
 
 constexpr statement list_live{"list_live", R"(
-select incarnation, node, host, build, state, renew_seq, lease_ms, joined_at, ended_why
+select incarnation, node, host, build, state, renew_seq, lease_ms, joined_at, why
   from troupe.member where ended_at is null order by node, joined_at)"};
 
 constexpr statement list_all{"list_all", R"(
-select incarnation, node, host, build, state, renew_seq, lease_ms, joined_at, ended_why
+select incarnation, node, host, build, state, renew_seq, lease_ms, joined_at, why
   from troupe.member order by node, joined_at)"};
 
 constexpr statement change_member_state{"change_member_state", R"(
@@ -52,7 +52,7 @@ with next as (
                   where incarnation = $1::uuid and ended_at is null and state <> $2::text)
   returning version)
 update troupe.member m
-   set state = $2::text, ended_why = $3::text,
+   set state = $2::text, why = $3::text,
        ended_at = case when $2::text in ('left', 'dead') then now() end
   from next
  where m.incarnation = $1::uuid and m.ended_at is null and m.state <> $2::text
@@ -64,7 +64,7 @@ with next as (
    where exists (select from troupe.member
                   where incarnation = $1::uuid and ended_at is null and renew_seq = $2::bigint)
   returning version)
-update troupe.member m set state = 'dead', ended_why = $3::text, ended_at = now()
+update troupe.member m set state = 'dead', why = $3::text, ended_at = now()
   from next
  where m.incarnation = $1::uuid and m.ended_at is null and m.renew_seq = $2::bigint
 returning 1)"};
@@ -89,7 +89,7 @@ std::vector<member_record> members_of(const postgres::rows& found) {
                        .renew_seq = found.int8(i, 5),
                        .lease = std::chrono::milliseconds{found.int4(i, 6)},
                        .joined_at = found.time(i, 7),
-                       .ended_why = found.text(i, 8)});
+                       .why = found.text(i, 8)});
   return members;
 }
 

@@ -198,7 +198,7 @@ create table troupe.member (
   joined_at   timestamptz not null default now(),
   renewed_at  timestamptz not null default now(),
   ended_at    timestamptz,
-  ended_why   text not null default '',
+  why         text not null default '',
   check ((state in ('left', 'dead')) = (ended_at is not null))
 ) with (fillfactor = 50))"},
 };

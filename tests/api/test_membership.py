@@ -47,7 +47,7 @@ def test_a_node_is_seen_while_it_lives_and_after_it_left(cluster: Cluster, world
     }
     assert members(cluster) == []
     ended = members(cluster, "--all")
-    assert [(m["state"], m["ended_why"]) for m in ended] == [("left", "stopped")]
+    assert [(m["state"], m["why"]) for m in ended] == [("left", "stopped")]
 
 
 def test_a_node_that_was_killed_is_declared_dead_by_the_next(cluster: Cluster) -> None:

@@ -68,7 +68,7 @@ TEST_CASE("each change of a state grows the version by one and happens once") {
   REQUIRE(all.has_value());
   REQUIRE(all->size() == 1);
   CHECK(all->front().state == member_state::left);
-  CHECK(all->front().ended_why == "stopped");
+  CHECK(all->front().why == "stopped");
 }
 
 TEST_CASE("only who has not renewed since is declared dead, once, and stays dead") {

@@ -58,7 +58,7 @@ private:
     auto& member = tables_->members.at(incarnation);
     if (ended(member) || member.state == to || !condition(member)) return false;
     member.state = to;
-    member.ended_why = why;
+    member.why = why;
     ++tables_->version;
     return true;
   }
