@@ -112,7 +112,18 @@ node::node(const settings& config) {
   system_ = std::make_unique<caf::actor_system>(system_config_);
 }
 
-node::~node() = default;
+node::~node() {
+  // Actors use the board, the table, the view of members: they end before these go.
+  membership_ = nullptr;
+  guard_ = nullptr;
+  registrations_ = nullptr;
+  passwords_.reset();
+  services_.clear();
+  shards_.clear();
+  if (table_) table_->clear();
+  databases_.reset();
+  system_.reset();
+}
 
 result<std::unique_ptr<node>> node::start(const settings& config, std::function<void()> on_death) {
   std::unique_ptr<node> made{new node(config)};

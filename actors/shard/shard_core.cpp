@@ -29,25 +29,31 @@ void shard_core::start() { acquire("start"); }
 void shard_core::acquire(std::string_view why) {
   life_.start_acquiring(why);
   if (!settings_.storage.writer_credits->try_take()) return acquire_later();
+  acquisition_under_way_ = true;
   caf::anon_send(settings_.storage.writer, acquire_request{settings_.ref, me_});
 }
 
 void shard_core::acquire_later() {
   self_->run_delayed(retry_delay(), [this] {
-    if (life_.state() == shard_state::acquiring) acquire("retry");
+    if (life_.state() == shard_state::acquiring && !releasing_) acquire("retry");
   });
 }
 
 void shard_core::on(const acquire_receipt& receipt) {
+  acquisition_under_way_ = false;
   settings_.storage.writer_credits->give_back();
   if (life_.state() != shard_state::acquiring) return;
   if (receipt.why.code != errc::none) {
     log::warn("shard", "acquire_failed",
               {{"shard", to_string(settings_.ref)}, {"why", to_string(receipt.why.code)}});
-    return acquire_later();
+    return releasing_ ? release_when_idle() : acquire_later();
   }
   retries_ = 0;
   life_.acquired(receipt.epoch);
+  if (releasing_) {
+    life_.start_draining("release asked for");
+    return release_when_idle();
+  }
   load_state();
 }
 
@@ -99,13 +105,16 @@ void shard_core::on(const tenure_lost& lost) {
 
 void shard_core::on(const release_shard&, reply<shard_released> done) {
   release_replies_.push_back(std::move(done));
-  if (life_.state() == shard_state::active) life_.start_draining("release asked for");
+  releasing_ = true;
+  if (life_.state() == shard_state::active || life_.state() == shard_state::loading)
+    life_.start_draining("release asked for");
   fail_queue({errc::draining, {}, {}, 1});
   release_when_idle();
 }
 
 void shard_core::release_when_idle() {
-  if (release_replies_.empty() || !writes_.empty() || !loads_.empty()) return;
+  if (release_replies_.empty() || acquisition_under_way_ || !writes_.empty() || !loads_.empty())
+    return;
   if (life_.state() == shard_state::draining) {
     caf::anon_send(settings_.storage.writer, release_request{settings_.ref, life_.epoch()});
     life_.released();

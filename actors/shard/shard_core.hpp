@@ -149,6 +149,8 @@ private:
   std::size_t jobs_running_ = 0;
   std::uint32_t retries_ = 0; ///< in a row, of acquiring or loading
   std::vector<reply<shard_released>> release_replies_;
+  bool releasing_ = false; ///< a release was asked for: never active again
+  bool acquisition_under_way_ = false;
 };
 
 /// Marks a client's operation as under way for as long as it lives.

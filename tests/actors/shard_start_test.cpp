@@ -44,6 +44,33 @@ CAF_TEST(jobs that an earlier owner left behind are run) {
   CAF_CHECK(tables.jobs.empty());
 }
 
+CAF_TEST(a shard that is asked for its release while it starts is released when it says so and stays it) {
+  bool was_active = false;
+  int steps = 0;
+  for (; !was_active; ++steps) {
+    CAF_REQUIRE(steps < 50);
+    auto& state = board.at({family::player, 0}).state;
+    state = shard_state::unowned;
+    players = spawn_player_shard(sys, settings_of(family::player), {&view, &table, 3});
+    for (int i = 0; i < steps; ++i) sched.try_run_once();
+    was_active = state ==
+                 shard_state::active; // as far as a start goes: after this one it is enough
+    auto released = std::make_shared<bool>(false);
+    sys.spawn([=, shard = players](caf::event_based_actor* asking) {
+      asking->request(shard, std::chrono::hours(1), release_shard{})
+        .then([released](const shard_released&) { *released = true; });
+    });
+    while (!*released && sched.try_run_once()) {}
+    CAF_CHECK_EQUAL(state.load(), shard_state::released);
+    sched.advance_time(std::chrono::seconds(10));
+    settle();
+    CAF_CHECK_EQUAL(state.load(), shard_state::released);
+    caf::anon_send_exit(players, caf::exit_reason::kill);
+    settle();
+  }
+  CAF_CHECK(steps > 3);
+}
+
 CAF_TEST(waiting for a shard is bounded) {
   tables.refuse_acquires = true;
   auto settings = settings_of(family::player);
