@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <caf/typed_actor.hpp>
 #include <chrono>
 #include <cstdint>

@@ -35,7 +35,7 @@ public:
 
   /// The profile when it can be told at once.
   const player_record* peek(const call& c, const uuid& id) {
-    if (!core_.may_tell() || c.expired()) return nullptr;
+    if (!core_.active() || !core_.may_tell() || c.expired()) return nullptr;
     auto* entity = players_.peek(id);
     return entity ? entity->living() : nullptr;
   }

@@ -81,8 +81,11 @@ public:
   const shard_life& life() const noexcept { return life_; }
 
   /// Whether memory may be answered from now: the others may have taken the shard once this node's
-  /// lease is over. Ask at the moment of the answer. Writes need no lease; their fence is checked.
-  bool may_tell() const noexcept { return active() && settings_.lease->valid(); }
+  /// lease is over. Ask at the moment of the answer. Writes need no lease; their fence is checked. A shard
+  /// that drains is still owned: what it admitted before is answered.
+  bool may_tell() const noexcept {
+    return (active() || life_.state() == shard_state::draining) && settings_.lease->valid();
+  }
 
   /// Runs `work` when the shard serves: at once, or when it has become active; else calls `refuse`.
   /// Exactly one of both is called, once.
