@@ -4,6 +4,7 @@
 
 #include "actors/api/interfaces.hpp"
 #include "actors/cluster/membership.hpp"
+#include "actors/cluster/placement_actor.hpp"
 #include "actors/shard/shard_core.hpp"
 #include "actors/type_ids.hpp"
 #include "persistence/caf_errors.hpp"

@@ -11,19 +11,31 @@ namespace troupe {
 
 struct release_shard;
 struct shard_released;
+struct acquire_shard;
 struct change_member_state;
 struct member_state_changed;
+struct place_now;
+struct hand_off_asked;
+struct look_now;
 
 } // namespace troupe
 
 CAF_BEGIN_TYPE_ID_BLOCK(troupe_actors, caf::id_block::troupe_api::end)
 CAF_ADD_TYPE_ID(troupe_actors, (troupe::release_shard))
 CAF_ADD_TYPE_ID(troupe_actors, (troupe::shard_released))
+CAF_ADD_TYPE_ID(troupe_actors, (troupe::acquire_shard))
 CAF_ADD_TYPE_ID(troupe_actors, (troupe::change_member_state))
 CAF_ADD_TYPE_ID(troupe_actors, (troupe::member_state_changed))
+CAF_ADD_TYPE_ID(troupe_actors, (troupe::place_now))
+CAF_ADD_TYPE_ID(troupe_actors, (troupe::hand_off_asked))
+CAF_ADD_TYPE_ID(troupe_actors, (troupe::look_now))
 CAF_END_TYPE_ID_BLOCK(troupe_actors)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::release_shard)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::shard_released)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::acquire_shard)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::change_member_state)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::member_state_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::look_now)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::hand_off_asked)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::place_now)

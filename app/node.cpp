@@ -7,6 +7,8 @@
 #include <thread>
 
 #include "actors/catalog/catalog_shard.hpp"
+#include "actors/cluster/link/certificate_watch.hpp"
+#include "actors/cluster/process_identity.hpp"
 #include "actors/directory/directory_shard.hpp"
 #include "actors/guard/guard.hpp"
 #include "actors/message_types.hpp"
@@ -114,6 +116,8 @@ node::node(const settings& config) {
 
 node::~node() {
   // Actors use the board, the table, the view of members: they end before these go.
+  if (links_) links_->stop();
+  end_users_of_databases();
   membership_ = nullptr;
   guard_ = nullptr;
   registrations_ = nullptr;
@@ -128,9 +132,11 @@ node::~node() {
 result<std::unique_ptr<node>> node::start(const settings& config, std::function<void()> on_death) {
   std::unique_ptr<node> made{new node(config)};
   if (auto opened = made->open(config); !opened) return std::unexpected(opened.error());
-  made->spawn_membership(config, std::move(on_death));
-  made->spawn_guard_and_passwords(config);
+  if (auto connected = made->connect(config); !connected) return std::unexpected(connected.error());
   made->spawn_shards(config);
+  made->spawn_membership(config, std::move(on_death));
+  made->spawn_placement(config);
+  made->spawn_guard_and_passwords(config);
   return made;
 }
 
@@ -152,6 +158,65 @@ result<void> node::open(const settings& config) {
   return {};
 }
 
+result<void> node::connect(const settings& config) {
+  std::array<std::uint32_t, families.size()> counts{};
+  for (const auto& info : families)
+    counts[static_cast<std::size_t>(info.id)] = databases_->shard_count(info.id);
+  board_ = std::make_unique<shard_board>(counts);
+  table_ = std::make_unique<shard_table>(counts, *board_);
+  probe_ = std::make_unique<probe>(*board_);
+
+  auto cluster = make_membership_store(addresses_of(config).front(), incarnation_,
+                                       config.postgres.statement_timeout)
+                   ->cluster();
+  if (!cluster) return std::unexpected(std::move(cluster.error()));
+  const auto& links = config.links;
+  links_ = std::make_unique<remote::interconnect>(
+    *system_,
+    remote::interconnect::settings{
+      .self = incarnation_,
+      .cluster = *cluster,
+      .mode = links.mode,
+      .files = {links.certificate_file, links.key_file, links.authority_file},
+      .address = links.address,
+      .port = links.port,
+      .dial_timeout = links.dial_timeout,
+      .ping_interval = links.ping_interval,
+      .ping_timeout = links.ping_timeout,
+      .max_frame = static_cast<std::uint32_t>(links.max_frame.bytes),
+      .max_queue = static_cast<std::size_t>(links.max_queue.bytes),
+      .max_requests = links.max_requests,
+    },
+    *board_, *table_, owners_);
+  return links_->start({
+    .on_hand_off =
+      [this](const uuid& asking, shard_ref ref, std::int64_t epoch) {
+        if (placing_.load(std::memory_order_acquire))
+          caf::anon_send(placement_, hand_off_asked{asking, ref, epoch});
+      },
+    .on_owner_change = [this] { place_soon(); },
+    .on_nudge =
+      [this](remote::nudge_kind what) {
+        if (!placing_.load(std::memory_order_acquire)) return;
+        if (what == remote::nudge_kind::membership) caf::anon_send(membership_, look_now{});
+        if (what == remote::nudge_kind::catalog)
+          caf::anon_send(caf::actor_cast<catalog_refresher>(catalog_copy_), refresh_catalog{});
+      },
+  });
+}
+
+void node::place_soon() const {
+  if (placing_.load(std::memory_order_acquire)) caf::anon_send(placement_, place_now{});
+}
+
+void node::on_transition(shard_ref ref, shard_state state, std::int64_t epoch) {
+  links_->on_transition(ref, state, epoch);
+  {
+    std::scoped_lock lock{moved_mutex_}; // or a waiter could miss it
+  }
+  moved_.notify_all();
+}
+
 void node::spawn_membership(const settings& config, std::function<void()> on_death) {
   const auto& cluster = config.cluster;
   membership_settings wanted;
@@ -160,6 +225,31 @@ void node::spawn_membership(const settings& config, std::function<void()> on_dea
   wanted.self.node = cluster.node.empty() ? wanted.self.host : cluster.node;
   wanted.self.build = version();
   wanted.self.lease = cluster.lease;
+  wanted.self.process = own_process();
+  wanted.self.roles = cluster.roles;
+  if (wanted.self.roles.empty()) {
+    wanted.self.roles.emplace_back("gateway");
+    for (const auto& info : families) wanted.self.roles.emplace_back(info.name);
+  }
+  wanted.self.weight = static_cast<std::int32_t>(cluster.weight);
+  if (links_->port() != 0) {
+    const bool everywhere = config.links.address == "0.0.0.0" || config.links.address == "::";
+    wanted.self.link_host = !config.links.advertise.empty() ? config.links.advertise
+                            : everywhere                    ? wanted.self.host
+                                                            : config.links.address;
+    wanted.self.link_port = links_->port();
+  }
+  if (auto own = links_->own_certificate()) {
+    wanted.self.certificates = {links::to_string(own->own())};
+    wanted.new_certificates = [watch = std::make_shared<links::certificate_watch>(own)] {
+      return watch->look();
+    };
+  }
+  wanted.has_ended = [](const member_record& member) { return process_has_ended(member.process); };
+  wanted.on_picture = [this](std::shared_ptr<const membership_view::picture> members) {
+    links_->show(std::move(members));
+    place_soon();
+  };
   wanted.renew_interval = cluster.renew_interval;
   wanted.watch.polls = cluster.death_polls;
   wanted.watch.margin = cluster.death_margin;
@@ -174,38 +264,95 @@ void node::spawn_membership(const settings& config, std::function<void()> on_dea
   services_.push_back(caf::actor_cast<caf::actor>(membership_));
 }
 
-void node::announce(member_state state, std::string_view why) {
-  caf::anon_send(membership_, change_member_state{state, std::string{why}});
+void node::spawn_placement(const settings& config) {
+  placement::settings wanted;
+  wanted.self = incarnation_;
+  wanted.moves_per_second = config.cluster.moves_per_second;
+  wanted.ramp_up = config.cluster.ramp_up;
+  placement_parts parts;
+  parts.store = make_placement_store(addresses_of(config), incarnation_,
+                                     config.postgres.statement_timeout);
+  parts.members = members_.get();
+  parts.membership = membership_;
+  parts.databases = databases_.get();
+  parts.board = board_.get();
+  parts.table = table_.get();
+  parts.owners = &owners_;
+  parts.links = links_.get();
+  placement_ = troupe::spawn_placement(*system_, wanted, std::move(parts));
+  placing_.store(true, std::memory_order_release);
+}
+
+void node::end_users_of_databases() {
+  if (!placement_) return;
+  caf::scoped_actor self{*system_};
+  for (const auto& actor : {caf::actor_cast<caf::actor>(placement_),
+                            caf::actor_cast<caf::actor>(catalog_copy_)}) {
+    self->send_exit(actor, caf::exit_reason::user_shutdown);
+    self->wait_for(actor);
+  }
+  placement_ = nullptr;
+  catalog_copy_ = nullptr;
+}
+
+bool node::hand_over(steady_clock::time_point deadline, std::string_view why) {
+  const auto left = std::max(stop_poll, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                          deadline - steady_clock::now()));
+  {
+    caf::scoped_actor self{*system_};
+    self->request(membership_, left, change_member_state{member_state::draining, std::string{why}})
+      .receive([](const member_state_changed&) {}, [](const caf::error&) {});
+  }
+  caf::anon_send(membership_, look_now{});
+  links_->nudge_all(remote::nudge_kind::membership);
+
+  auto empty = [this] {
+    return board_->count(shard_state::active) + board_->count(shard_state::loading) +
+             board_->count(shard_state::acquiring) + board_->count(shard_state::draining) ==
+           0;
+  };
+  auto somebody_takes = [this] {
+    const auto members = members_->current();
+    return std::ranges::any_of(members->members, [&](const member_record& member) {
+      return member.incarnation != incarnation_ && member.state == member_state::active &&
+             links_->linked(member.incarnation) &&
+             std::ranges::any_of(families, [&](const auto& info) { return member.hosts(info.id); });
+    });
+  };
+  std::unique_lock lock{moved_mutex_};
+  while (!empty() && somebody_takes() && steady_clock::now() < deadline)
+    moved_.wait_until(lock, std::min(deadline, steady_clock::now() + std::chrono::milliseconds{100}));
+  return empty();
 }
 
 void node::spawn_shards(const settings& config) {
-  std::array<std::uint32_t, families.size()> counts{};
-  for (const auto& info : families)
-    counts[static_cast<std::size_t>(info.id)] = databases_->shard_count(info.id);
-  table_ = std::make_unique<shard_table>(counts);
-  board_ = std::make_unique<shard_board>(counts);
-  probe_ = std::make_unique<probe>(*board_);
   registrations_ = spawn_registrations(
     *system_, {databases_->readers().begin(), databases_->readers().end()});
   services_.push_back(caf::actor_cast<caf::actor>(registrations_));
+  catalog_copy_ = spawn_catalog_replica(*system_, *databases_, *board_, catalog_);
 
+  const auto& roles = config.cluster.roles;
   auto hot_memory = static_cast<std::size_t>(config.actors.hot_memory.bytes);
   auto settings_of = [&](shard_ref ref) {
-    shard_settings made{ref, incarnation_, databases_->at(ref), &board_->at(ref),
-                        &members_->lease()};
+    shard_settings made{ref, incarnation_, &board_->at(ref), &members_->lease()};
     auto share = ref.fam == family::directory ? hot_memory / directory_share
                                               : hot_memory - hot_memory / directory_share;
     made.hot_bytes = share / databases_->shard_count(ref.fam);
     made.queue = config.actors.shard_queue;
+    made.on_transition = [this](shard_ref moved, shard_state state, std::int64_t epoch) {
+      on_transition(moved, state, epoch);
+    };
     return made;
   };
   auto place = [&](shard_ref ref, const auto& actor) {
     table_->place(ref, caf::actor_cast<caf::strong_actor_ptr>(actor));
     shards_.push_back(caf::actor_cast<caf::actor>(actor));
   };
+  auto catalog_changed = [this] { links_->nudge_all(remote::nudge_kind::catalog); };
 
   std::size_t max_sessions = config.auth.max_sessions;
-  for (const auto& info : families)
+  for (const auto& info : families) {
+    if (!roles.empty() && !std::ranges::contains(roles, info.name)) continue;
     for (std::int32_t s = 0; s < static_cast<std::int32_t>(databases_->shard_count(info.id)); ++s) {
       shard_ref ref{info.id, s};
       switch (info.id) {
@@ -217,11 +364,13 @@ void node::spawn_shards(const settings& config) {
                                         {&catalog_, table_.get(), max_sessions}));
           break;
         case family::catalog:
-          place(ref, spawn_catalog_shard(*system_, settings_of(ref),
-                                         {&catalog_, table_.get(), max_sessions}));
+          place(ref,
+                spawn_catalog_shard(*system_, settings_of(ref),
+                                    {&catalog_, table_.get(), max_sessions, catalog_changed}));
           break;
       }
     }
+  }
 }
 
 void node::spawn_guard_and_passwords(const settings& config) {
@@ -257,11 +406,14 @@ void node::spawn_guard_and_passwords(const settings& config) {
 
 gateway::gateway_dependencies node::gateway_parts(const settings& config) {
   return {*system_,    config,         *table_,       catalog_, guard_,
-          *passwords_, registrations_, *revocations_, *metrics_};
+          *passwords_, registrations_, caf::actor_cast<catalog_refresher>(catalog_copy_),
+          *revocations_, *metrics_};
 }
 
 bool node::stop(steady_clock::time_point deadline) {
   bool clean = true;
+  placing_.store(false);
+  caf::anon_send_exit(placement_, caf::exit_reason::user_shutdown);
   {
     caf::scoped_actor self{*system_};
     for (auto& shard : shards_) self->send(shard, release_shard{});
@@ -281,22 +433,52 @@ bool node::stop(steady_clock::time_point deadline) {
     self->request(membership_, left, change_member_state{member_state::left, "stopped"})
       .receive([](const member_state_changed&) {}, [&](const caf::error&) { clean = false; });
   }
-  table_->clear();
+  links_->stop();
   for (auto& actor : shards_) caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
   for (auto& actor : services_) caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
   auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
   return databases_->stop(std::max(left, std::chrono::milliseconds(100))) && clean;
 }
 
+std::size_t node::shards_with_owner() const {
+  const auto members = members_->current();
+  std::size_t owned = 0;
+  for (const auto& info : families) {
+    const auto& list = board_->of(info.id);
+    for (std::int32_t s = 0; s < static_cast<std::int32_t>(list.size()); ++s) {
+      if (list[static_cast<std::size_t>(s)].state.load(std::memory_order_relaxed) ==
+          shard_state::active) {
+        ++owned;
+        continue;
+      }
+      const auto known = owners_.find({info.id, s});
+      owned += !known.owner.is_nil() && known.owner != incarnation_ &&
+               members->find(known.owner) != nullptr;
+    }
+  }
+  return owned;
+}
+
 bool node::serving() const noexcept {
-  return board_->count(shard_state::active) == board_->size() && members_->lease().valid();
+  return members_->lease().valid() && catalog_.loaded() && shards_with_owner() == board_->size();
 }
 
 std::vector<gateway::readiness_check> node::readiness() const {
   std::vector<gateway::readiness_check> checks;
-  auto active = board_->count(shard_state::active);
-  checks.push_back({"shards", active == board_->size(),
-                    std::to_string(active) + " of " + std::to_string(board_->size()) + " serve"});
+  const auto owned = shards_with_owner();
+  checks.push_back({"shards", owned == board_->size(),
+                    std::to_string(owned) + " of " + std::to_string(board_->size()) +
+                      " have an owner, " + std::to_string(board_->count(shard_state::active)) +
+                      " of them here"});
+  if (!catalog_.loaded())
+    checks.push_back({"catalog", false, "this node has not read the catalogue yet"});
+  if (links_->port() != 0) {
+    const auto peers = links_->current().peers;
+    const auto up = std::ranges::count(peers, true, &remote::interconnect::peer_status::up);
+    checks.push_back({"links", peers.empty() || up > 0,
+                      std::to_string(up) + " of " + std::to_string(peers.size()) +
+                        " other nodes are linked"});
+  }
   const bool renewed = members_->lease().valid();
   const auto known = members_->current();
   checks.push_back({"membership", renewed,

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <caf/all.hpp>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -11,7 +14,10 @@
 #include "actors/api/interfaces.hpp"
 #include "actors/api/password_pool.hpp"
 #include "actors/api/revocation.hpp"
+#include "actors/catalog/catalog_replica.hpp"
 #include "actors/cluster/membership.hpp"
+#include "actors/cluster/placement_actor.hpp"
+#include "actors/cluster/remote/interconnect.hpp"
 #include "actors/cluster/shard_table.hpp"
 #include "actors/shard/shard_board.hpp"
 #include "base/error.hpp"
@@ -40,8 +46,10 @@ public:
   /// What the public gateway stands on.
   gateway::gateway_dependencies gateway_parts(const settings& config);
 
-  /// Tells the others how far this node is: active or draining.
-  void announce(member_state state, std::string_view why);
+  /// Tells the others that this node is about to end, and lets them take over its shards, one by one;
+  /// requests go on being answered, by whoever owns a shard. True when none is left here. Returns at once
+  /// when nobody is there to take them.
+  bool hand_over(std::chrono::steady_clock::time_point deadline, std::string_view why);
 
   /// Gives every shard up and lets lanes finish. True when all of it was done before `deadline`; when not,
   /// threads may hang and the process must leave by `_exit`. Call once, after the gateway was drained.
@@ -51,7 +59,7 @@ public:
   metric_registry& metrics() noexcept { return *metrics_; }
   caf::actor_system& system() noexcept { return *system_; }
 
-  /// Every shard serves, and this node has renewed within its lease.
+  /// Every shard has an owner, this node has renewed within its lease and knows the catalogue.
   bool serving() const noexcept;
   std::vector<gateway::readiness_check> readiness() const;
   std::string shards_json() const;
@@ -61,9 +69,15 @@ private:
   class probe;
   explicit node(const settings& config);
   result<void> open(const settings& config);
-  void spawn_membership(const settings& config, std::function<void()> on_death);
+  result<void> connect(const settings& config);
   void spawn_shards(const settings& config);
+  void spawn_membership(const settings& config, std::function<void()> on_death);
+  void spawn_placement(const settings& config);
   void spawn_guard_and_passwords(const settings& config);
+  void on_transition(shard_ref ref, shard_state state, std::int64_t epoch);
+  void place_soon() const;
+  void end_users_of_databases();
+  std::size_t shards_with_owner() const;
 
   std::shared_ptr<metric_registry> metrics_ = std::make_shared<metric_registry>();
   uuid incarnation_ = make_uuid_v7();
@@ -73,9 +87,16 @@ private:
   std::shared_ptr<membership_view> members_ = std::make_shared<membership_view>();
   membership_actor membership_;
   catalog_view catalog_;
-  std::unique_ptr<shard_table> table_;
   std::unique_ptr<shard_board> board_;
+  std::unique_ptr<shard_table> table_;
+  remote::owner_directory owners_;
+  std::unique_ptr<remote::interconnect> links_;
   std::unique_ptr<probe> probe_;
+  placement_actor placement_;
+  std::atomic<bool> placing_{false}; ///< `placement_` is there and stays
+  catalog_replica_actor catalog_copy_;
+  std::mutex moved_mutex_;
+  std::condition_variable moved_; ///< a shard of this node has changed its state
   std::vector<caf::actor> shards_;
   std::vector<caf::actor> services_; ///< everything else that must be told to end
   std::shared_ptr<revocation_set> revocations_ = std::make_shared<revocation_set>();

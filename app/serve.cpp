@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -227,8 +228,10 @@ exit_code serve(const configuration& config, const serve_options& options) {
     }
   }
 
+  const auto& roles = values.cluster.roles;
+  const bool gateway_here = roles.empty() || std::ranges::contains(roles, "gateway");
   std::optional<gateway::public_gateway> api;
-  if (!why) {
+  if (!why && gateway_here) {
     api.emplace(running.gateway_parts(values));
     if (auto opened = api->start(); !opened) {
       cannot(exit_code::config, "open the public port", opened.error());
@@ -236,14 +239,13 @@ exit_code serve(const configuration& config, const serve_options& options) {
     }
   }
   if (!why) {
-    operations->show(&api->metrics());
+    if (api) operations->show(&api->metrics());
     at = phase::serving;
     auto scheme = values.http.tls_certificate_file.empty() ? "http" : "https";
-    auto url = url_of(scheme, values.http.address, api->port());
+    auto url = api ? url_of(scheme, values.http.address, api->port()) : std::string{};
     auto admin_url = url_of("http", values.operations.address, operations->port());
-    running.announce(member_state::active, "serves");
     log::info("serve", "listening",
-              {{"url", url}, {"docs", url + "/docs"}, {"admin_url", admin_url}});
+              {{"url", url}, {"docs", api ? url + "/docs" : url}, {"admin_url", admin_url}});
     if (options.ready_file.empty() || write_ready_file(options.ready_file, url, admin_url))
       why = requests.wait(std::nullopt);
     else
@@ -255,7 +257,14 @@ exit_code serve(const configuration& config, const serve_options& options) {
   requests.end_at_the_next();
   at = phase::draining;
   log::info("serve", "draining", {{"why", why.value_or("unknown")}});
-  running.announce(member_state::draining, why.value_or("unknown"));
+  if (!requests.dead()) {
+    const auto began = steady_clock::now();
+    const bool handed_over = running.hand_over(began + values.cluster.drain_timeout,
+                                               why.value_or("unknown"));
+    log::info("serve", "handed_over", {{"all", handed_over}});
+    // Whoever spreads requests has to see that this node is not ready any more, while it still answers.
+    if (api) std::this_thread::sleep_until(began + values.cluster.drain_delay);
+  }
   bool drained = !api || api->drain(steady_clock::now() + values.http.drain_timeout);
   operations->show(nullptr);
   if (api) api->stop();

@@ -42,6 +42,7 @@ std::string_view to_string(errc code) noexcept {
     case errc::storage_unavailable: return "storage_unavailable";
     case errc::timed_out: return "timed_out";
     case errc::draining: return "draining";
+    case errc::not_owner: return "not_owner";
     case errc::internal: return "internal";
   }
   return "unknown";

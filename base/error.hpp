@@ -55,6 +55,7 @@ enum class errc : std::uint8_t {
   storage_unavailable = 72,
   timed_out = 73,
   draining = 74,
+  not_owner = 75, ///< between nodes only: another one has the shard, ask there
   // A fault of the server.
   internal = 90,
 };

@@ -553,9 +553,38 @@ private:
       complain(where("operations.port"), "operations.port is the same as http.port");
     if (v.cluster.lease < 2 * v.cluster.renew_interval)
       complain(where("cluster.lease"), "cluster.lease is shorter than two cluster.renew_interval");
+    check_roles(where("cluster.roles"));
+    check_links(where);
     if (v.auth.refresh_token_lifetime < v.auth.access_token_lifetime)
       complain(where("auth.refresh_token_lifetime"),
                "auth.refresh_token_lifetime is shorter than auth.access_token_lifetime");
+  }
+
+  void check_roles(const std::string& where) {
+    static constexpr std::array<std::string_view, 4> roles{"gateway", "directory", "player",
+                                                           "catalog"};
+    for (const auto& role : config_.values.cluster.roles)
+      if (!std::ranges::contains(roles, role))
+        complain(where, in_quotes(role) +
+                          " is no role: gateway, directory, player or catalog");
+  }
+
+  template <class Where>
+  void check_links(Where where) {
+    const auto& links = config_.values.links;
+    const bool any = !links.certificate_file.empty() || !links.key_file.empty() ||
+                     !links.authority_file.empty();
+    const bool all = !links.certificate_file.empty() && !links.key_file.empty() &&
+                     !links.authority_file.empty();
+    if (links.mode == "tls" ? !all : any)
+      complain(where("links.mode"),
+               "links.certificate_file, links.key_file and links.authority_file are needed for "
+               "links.mode \"tls\", and only for it");
+    if (links.ping_timeout < 2 * links.ping_interval)
+      complain(where("links.ping_timeout"),
+               "links.ping_timeout is shorter than two links.ping_interval");
+    if (links.max_queue.bytes < 2 * links.max_frame.bytes)
+      complain(where("links.max_queue"), "links.max_queue is less than two links.max_frame");
   }
 
   static std::vector<std::string> known_sections() {

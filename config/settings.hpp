@@ -104,6 +104,29 @@ struct cluster_settings {
   std::chrono::milliseconds lease{2'000};
   std::uint32_t death_polls = 5; ///< without a renewal of a member, until it may be declared dead
   std::chrono::milliseconds death_margin{500}; ///< besides its lease
+  std::vector<std::string> roles; ///< empty: all; else "gateway" and the families it hosts
+  std::uint32_t weight = 100;     ///< its share of shards, against the other nodes' weights
+  std::uint32_t moves_per_second = 64; ///< shards this node asks of nodes that go on serving
+  std::chrono::milliseconds ramp_up{10'000}; ///< until a node that joined moves at that rate
+  std::chrono::milliseconds drain_delay{1'000};
+  std::chrono::milliseconds drain_timeout{15'000};
+};
+
+/// The connections between nodes.
+struct links_settings {
+  std::string mode = "off";
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0; ///< 0: a free one, which the others learn from the control database
+  std::string advertise;  ///< the host that others dial; empty: `address`, or the host's name
+  std::string certificate_file;
+  std::string key_file;
+  std::string authority_file;
+  std::chrono::milliseconds dial_timeout{3'000};
+  std::chrono::milliseconds ping_interval{1'000};
+  std::chrono::milliseconds ping_timeout{3'000};
+  byte_size max_frame = mebibytes(16);
+  byte_size max_queue = mebibytes(64);
+  std::uint32_t max_requests = 8'192; ///< under way to one other node
 };
 
 /// Used by `troupe migrate up` on empty databases only: the counts are fixed when a cluster is born.
@@ -126,6 +149,7 @@ struct settings {
   postgres_settings postgres;
   actors_settings actors;
   cluster_settings cluster;
+  links_settings links;
   shards_settings shards;
   log_settings log;
   std::vector<configured_database> databases;

@@ -1,8 +1,5 @@
 #include "gateway/bridge.hpp"
 
-#include <boost/asio/post.hpp>
-#include <caf/actor_companion.hpp>
-
 namespace troupe::gateway {
 
 namespace {
@@ -17,75 +14,10 @@ constexpr std::uint64_t number_of(std::uint32_t index, std::uint32_t generation)
 
 } // namespace
 
-/// Where the companion puts replies, in whatever thread they come. A list in one atomic pointer:
-/// the reply that finds it empty wakes the io_context, the others only join it.
-class bridge::inbox {
-public:
-  explicit inbox(boost::asio::io_context& io) noexcept : io_(io) {}
-  ~inbox() {
-    for (auto* at = take_all(); at;) {
-      caf::mailbox_element_ptr element{at};
-      at = next_of(*element);
-    }
-  }
-
-  void put(const std::shared_ptr<inbox>& self, caf::mailbox_element_ptr element) {
-    auto* added = element.release();
-    auto* first = head_.load(std::memory_order_relaxed);
-    do {
-      added->next = first;
-    } while (!head_.compare_exchange_weak(first, added, std::memory_order_release,
-                                          std::memory_order_relaxed));
-    if (!first)
-      boost::asio::post(io_, [self] {
-        if (self->owner_) self->owner_->drain();
-      });
-  }
-
-  /// Takes all, oldest first; they belong to the caller.
-  caf::mailbox_element* take_all() noexcept {
-    auto* at = head_.exchange(nullptr, std::memory_order_acquire);
-    caf::mailbox_element* oldest = nullptr;
-    while (at) {
-      auto* next = next_of(*at);
-      at->next = oldest;
-      oldest = at;
-      at = next;
-    }
-    return oldest;
-  }
-
-  static caf::mailbox_element* next_of(caf::mailbox_element& element) noexcept {
-    return static_cast<caf::mailbox_element*>(element.next);
-  }
-
-  /// The thread of the io_context only.
-  void attach(bridge* owner) noexcept { owner_ = owner; }
-
-private:
-  boost::asio::io_context& io_;
-  bridge* owner_ = nullptr;
-  std::atomic<caf::mailbox_element*> head_{nullptr};
-};
-
 bridge::bridge(caf::actor_system& system, boost::asio::io_context& io, std::uint32_t max_pending)
-  : inbox_(std::make_shared<inbox>(io)),
+  : sink_(system, io, [this](caf::mailbox_element& element) { answered(element); }),
     slots_(std::min(max_pending, (1u << index_bits) - 1)),
-    first_free_(no_slot) {
-  inbox_->attach(this);
-  auto companion = system.spawn<caf::actor_companion, caf::hidden>();
-  sink_ = caf::actor_cast<caf::strong_actor_ptr>(companion);
-  auto* self = static_cast<caf::actor_companion*>(caf::actor_cast<caf::abstract_actor*>(sink_));
-  self->on_enqueue([box = inbox_](caf::mailbox_element_ptr element) {
-    if (element->mid.is_response()) box->put(box, std::move(element));
-  });
-}
-
-bridge::~bridge() {
-  auto* self = static_cast<caf::actor_companion*>(caf::actor_cast<caf::abstract_actor*>(sink_));
-  self->on_enqueue(nullptr); // with the last reference to it the companion ends
-  inbox_->attach(nullptr);
-}
+    first_free_(no_slot) {}
 
 bool bridge::submit(pending& waiting, std::coroutine_handle<> resume, caf::strong_actor_ptr to,
                     clock::time_point deadline, caf::message content) {
@@ -103,13 +35,8 @@ bool bridge::submit(pending& waiting, std::coroutine_handle<> resume, caf::stron
   entry.deadline = deadline;
   waiting.waiting_ = resume;
   count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  send(to, caf::make_message_id(number_of(index, entry.generation)), std::move(content));
+  sink_.send(to, caf::make_message_id(number_of(index, entry.generation)), std::move(content));
   return true;
-}
-
-void bridge::send(const caf::strong_actor_ptr& to, caf::message_id id, caf::message content) {
-  auto sender = id.is_request() ? sink_ : caf::strong_actor_ptr{};
-  to->enqueue(caf::make_mailbox_element(std::move(sender), id, {}, std::move(content)), nullptr);
 }
 
 bridge::pending* bridge::remove(std::uint32_t index) noexcept {
@@ -122,22 +49,23 @@ bridge::pending* bridge::remove(std::uint32_t index) noexcept {
   return waiting;
 }
 
-void bridge::drain() {
-  auto* at = inbox_->take_all();
-  while (at) {
-    caf::mailbox_element_ptr element{at};
-    at = inbox::next_of(*element);
-    auto number = element->mid.request_id().integer_value();
-    auto index = static_cast<std::uint32_t>(number & ((1u << index_bits) - 1));
-    auto generation = static_cast<std::uint32_t>(number >> index_bits);
-    if (index >= used_ || !slots_[index].waiting || slots_[index].generation != generation) {
-      late_.store(late_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-      continue;
-    }
-    auto* waiting = remove(index);
-    waiting->take(element->payload);
-    waiting->waiting_.resume();
+void bridge::answered(caf::mailbox_element& element) {
+  if (!element.mid.is_response()) return;
+  const auto number = element.mid.request_id().integer_value();
+  const auto index = static_cast<std::uint32_t>(number & ((1u << index_bits) - 1));
+  const auto generation = static_cast<std::uint32_t>(number >> index_bits);
+  if (index >= used_ || !slots_[index].waiting || slots_[index].generation != generation) {
+    late_.store(late_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return;
   }
+  if (!slots_[index].waiting->take(element.payload)) {
+    // The number stays: an answer of the first actor can no longer come.
+    auto& waiting = *slots_[index].waiting;
+    const auto to = waiting.again_at();
+    return sink_.send(to, caf::make_message_id(number), waiting.again());
+  }
+  auto* waiting = remove(index);
+  waiting->waiting_.resume();
 }
 
 void bridge::expire(clock::time_point now) {

@@ -11,7 +11,10 @@
 #include <boost/asio/io_context.hpp>
 #include <caf/all.hpp>
 
+#include "actors/api/call.hpp"
+#include "actors/api/companion.hpp"
 #include "actors/api/errors.hpp"
+#include "actors/api/router.hpp"
 #include "base/error.hpp"
 
 namespace troupe::gateway {
@@ -48,8 +51,11 @@ public:
   /// A request under way: who waits for it and what its answer is made of.
   class pending {
   public:
-    /// Takes the answer; called once, right before the waiting coroutine is resumed.
-    virtual void take(caf::message& content) noexcept = 0;
+    /// Takes the answer, right before the waiting coroutine is resumed. False when the request went
+    /// on to `again_at` instead, with `again`.
+    virtual bool take(caf::message& content) noexcept = 0;
+    virtual const caf::strong_actor_ptr& again_at() const noexcept = 0;
+    virtual caf::message again() = 0;
     virtual void fail_with(failure why) noexcept = 0;
 
     virtual ~pending() = default;
@@ -64,7 +70,6 @@ public:
 
   /// `max_pending`: beyond it requests are `overloaded`.
   bridge(caf::actor_system& system, boost::asio::io_context& io, std::uint32_t max_pending);
-  ~bridge();
   bridge(const bridge&) = delete;
   bridge& operator=(const bridge&) = delete;
 
@@ -77,11 +82,21 @@ public:
                            caf::make_message(std::forward<Args>(args)...)};
   }
 
+  /// The same for a shard. When the actor that has it no longer owns it, the request goes on to where
+  /// the owner is, within the same deadline.
+  template <class Actor, class Message>
+  auto ask_shard(const shard_route& to, clock::time_point deadline, const call& c,
+                 Message&& message) {
+    using answer = bridge_detail::answer_of<Actor, call, std::decay_t<Message>>;
+    return request<answer>{*this, to.first, deadline,
+                           caf::make_message(c, std::forward<Message>(message)), to.elsewhere};
+  }
+
   /// Sends without waiting for anything.
   template <class Actor, class... Args>
   void tell(const Actor& to, Args&&... args) {
-    send(caf::actor_cast<caf::strong_actor_ptr>(to), {},
-         caf::make_message(std::forward<Args>(args)...));
+    sink_.send(caf::actor_cast<caf::strong_actor_ptr>(to), {},
+               caf::make_message(std::forward<Args>(args)...));
   }
 
   /// Fails what is past its deadline. Call every few hundredths of a second.
@@ -101,17 +116,14 @@ private:
     std::uint32_t next_free = 0;
     clock::time_point deadline;
   };
-  class inbox;
 
   /// False when the table is full; the request is then not sent.
   bool submit(pending& waiting, std::coroutine_handle<> resume, caf::strong_actor_ptr to,
               clock::time_point deadline, caf::message content);
-  void send(const caf::strong_actor_ptr& to, caf::message_id id, caf::message content);
-  void drain();
+  void answered(caf::mailbox_element& element);
   pending* remove(std::uint32_t index) noexcept;
 
-  std::shared_ptr<inbox> inbox_;
-  caf::strong_actor_ptr sink_;
+  companion sink_;
   std::vector<slot> slots_;
   std::uint32_t first_free_ = 0;
   std::uint32_t used_ = 0; ///< slots at and after it were never used
@@ -125,8 +137,13 @@ private:
 template <class R>
 class [[nodiscard]] bridge::request final : public bridge::pending {
 public:
-  request(bridge& owner, caf::strong_actor_ptr to, clock::time_point deadline, caf::message content)
-    : owner_(owner), to_(std::move(to)), deadline_(deadline), content_(std::move(content)) {}
+  request(bridge& owner, caf::strong_actor_ptr to, clock::time_point deadline, caf::message content,
+          caf::strong_actor_ptr elsewhere = nullptr)
+    : owner_(owner),
+      to_(std::move(to)),
+      elsewhere_(std::move(elsewhere)),
+      deadline_(deadline),
+      content_(std::move(content)) {}
   request(const request&) = delete;
   request& operator=(const request&) = delete;
 
@@ -136,32 +153,44 @@ public:
     return true;
   }
   bool await_suspend(std::coroutine_handle<> waiting) {
-    if (owner_.submit(*this, waiting, std::move(to_), deadline_, std::move(content_))) return true;
+    // Kept for a second attempt; a message is shared, not copied.
+    auto content = elsewhere_ ? content_ : std::move(content_);
+    if (owner_.submit(*this, waiting, to_, deadline_, std::move(content))) return true;
     answer_ = std::unexpected(failure{errc::overloaded, "too many requests are under way", {}, 1});
     return false;
   }
   result<R> await_resume() { return std::move(answer_); }
 
 private:
-  void take(caf::message& content) noexcept override {
+  bool take(caf::message& content) noexcept override {
     if constexpr (std::is_void_v<R>) {
       if (!content.match_elements<caf::error>()) {
         answer_ = {};
-        return;
+        return true;
       }
     } else if (content.match_elements<R>()) {
       answer_ = std::move(content.get_mutable_as<R>(0)); // a copy of its own, should it be shared
-      return;
+      return true;
     }
     if (content.match_elements<caf::error>())
       answer_ = std::unexpected(from_caf_error(content.get_as<caf::error>(0)));
     else
       answer_ = fail(errc::internal);
+    return !(elsewhere_ && answer_.error().code == errc::not_owner);
+  }
+  const caf::strong_actor_ptr& again_at() const noexcept override { return elsewhere_; }
+  caf::message again() override {
+    auto content = std::move(content_);
+    content.get_mutable_as<call>(0).again = true;
+    to_ = std::move(elsewhere_);
+    elsewhere_ = nullptr;
+    return content;
   }
   void fail_with(failure why) noexcept override { answer_ = std::unexpected(std::move(why)); }
 
   bridge& owner_;
   caf::strong_actor_ptr to_;
+  caf::strong_actor_ptr elsewhere_;
   clock::time_point deadline_;
   caf::message content_;
   result<R> answer_ = fail(errc::internal);

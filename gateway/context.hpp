@@ -90,14 +90,15 @@ public:
   /// Asks the shard of `key`.
   template <class Actor, class Key, class Message>
   auto ask(const Key& key, const call& c, Message message) {
-    auto to = services_.routes.template route<Actor>(key);
-    return bridge_.ask(to ? *to : Actor{}, deadline_, c, std::move(message));
+    constexpr family fam = family_of<Actor>;
+    const shard_ref ref{fam, shard_of(key, services_.routes.shard_count(fam))};
+    return bridge_.ask_shard<Actor>(services_.routes.locate(ref), deadline_, c, std::move(message));
   }
   /// Asks the one shard of a family.
   template <class Actor, class Message>
   auto ask_only(const call& c, Message message) {
-    auto to = services_.routes.template route<Actor>();
-    return bridge_.ask(to ? *to : Actor{}, deadline_, c, std::move(message));
+    return bridge_.ask_shard<Actor>(services_.routes.locate({family_of<Actor>, 0}), deadline_, c,
+                                    std::move(message));
   }
   template <class Actor, class... Messages>
   auto ask_actor(const Actor& to, Messages... messages) {

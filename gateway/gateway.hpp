@@ -29,6 +29,7 @@ struct gateway_dependencies {
   guard_actor guard;
   password_pool& passwords;
   registrations_actor registrations;
+  catalog_refresher catalog_copy;
   const revocation_set& revocations;
   metric_registry& metrics;
 };

@@ -21,6 +21,7 @@ struct services {
   guard_actor guard;
   password_pool& passwords;
   registrations_actor registrations;
+  catalog_refresher catalog_copy;
   const revocation_set& revocations;
   token_authority tokens;
   refresh_token_source refresh_tokens;
@@ -28,14 +29,15 @@ struct services {
   gateway_keys keys;
 
   services(const settings& given, const router& to, const catalog_view& view, guard_actor guarding,
-           password_pool& pool, registrations_actor reader, const revocation_set& revoked,
-           metric_registry& metrics)
+           password_pool& pool, registrations_actor reader, catalog_refresher refresher,
+           const revocation_set& revoked, metric_registry& metrics)
     : config(given),
       routes(to),
       catalog(view),
       guard(std::move(guarding)),
       passwords(pool),
       registrations(std::move(reader)),
+      catalog_copy(std::move(refresher)),
       revocations(revoked),
       tokens(given.auth),
       refresh_tokens(given.auth),

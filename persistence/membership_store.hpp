@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/family.hpp"
 #include "base/timestamp.hpp"
 #include "base/uuid.hpp"
 #include "persistence/migrations.hpp"
@@ -33,6 +35,17 @@ struct member_record {
   std::chrono::milliseconds lease{0};
   timestamp joined_at; ///< by the database's clock: for people, never compared
   std::string why;     ///< of the last change of state
+  std::string process; ///< which process of which machine it is; empty: unknown
+  std::vector<std::string> roles; ///< "gateway" and the names of the families it hosts
+  std::int32_t weight = 100;
+  std::string link_host; ///< where other nodes reach it; empty: not at all
+  std::uint16_t link_port = 0;
+  std::vector<std::string> certificates; ///< fingerprints it may show, in hexadecimal
+
+  bool has_role(std::string_view role) const noexcept {
+    return std::ranges::contains(roles, role);
+  }
+  bool hosts(family fam) const noexcept { return has_role(to_string(fam)); }
 };
 
 /// The membership's tables. Every function blocks for one round trip at most (`timeout` at opening);
@@ -48,6 +61,9 @@ public:
 
   virtual ~membership_store() = default;
 
+  /// The cluster's own id, made when it was born.
+  virtual result<uuid> cluster() = 0;
+
   /// Adds a row in state joining. Joining again as the same incarnation changes nothing. Removes rows of
   /// incarnations that ended more than an hour ago.
   virtual result<void> join(const member_record& self) = 0;
@@ -55,9 +71,18 @@ public:
   /// Tells that `incarnation` lives, and reads everybody.
   virtual result<renewal> renew(const uuid& incarnation) = 0;
 
+  /// Replaces the fingerprints of the certificates that `incarnation` may show.
+  virtual result<void> show_certificates(const uuid& incarnation,
+                                         const std::vector<std::string>& certificates) = 0;
+
   /// False when the incarnation has ended already or is in that state.
   virtual result<bool> change_state(const uuid& incarnation, member_state to,
                                     std::string_view why) = 0;
+
+  /// `voter` has seen no renewal since `seen_seq` for as long as the member's lease. Gives the votes of
+  /// different members on that renewal; 0 when it has renewed since or has ended.
+  virtual result<std::uint32_t> vote(const uuid& incarnation, std::int64_t seen_seq,
+                                     const uuid& voter) = 0;
 
   /// Declares a member dead, unless it has renewed since `seen_seq` was read. False when it has, or when
   /// it has ended already.

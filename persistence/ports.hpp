@@ -76,9 +76,11 @@ struct write_request {
   shard_client reply_to;
 };
 
-/// Asks for a new epoch of a shard in the name of this process's incarnation.
+/// Asks for a new epoch of a shard in the name of this process's incarnation, if its fence stands at
+/// `seen_epoch`, or is this incarnation's own already; else the receipt says `precondition_failed`.
 struct acquire_request {
   shard_ref shard;
+  std::int64_t seen_epoch = 0;
   shard_client reply_to;
 };
 

@@ -14,9 +14,12 @@ struct call {
   digest request_hash{}; ///< keyed hash of the request; all zero when the client sent no key
   std::chrono::steady_clock::time_point deadline; ///< work past it is dropped before it is done
   uuid request_id;                                ///< for logs
+  bool again = false; ///< an earlier attempt with the same `op_id` may have been carried out
 
   /// Whether the client named this operation, so that an answer may already be stored for it.
   bool keyed() const noexcept { return request_hash != digest{}; }
+  /// Whether an answer may already be stored for it.
+  bool repeated() const noexcept { return keyed() || again; }
   bool expired() const noexcept { return std::chrono::steady_clock::now() >= deadline; }
 };
 

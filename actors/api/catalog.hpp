@@ -33,6 +33,9 @@ struct game_created {
   game_record game;
 };
 
+/// Asks a node's replica of the catalogue to be as new as it was when this was asked.
+struct refresh_catalog {};
+
 /// An immutable copy of the catalogue. Shared by all threads of a node.
 class catalog_snapshot {
 public:
@@ -64,9 +67,15 @@ private:
 class catalog_view {
 public:
   std::shared_ptr<const catalog_snapshot> current() const { return current_.load(); }
-  void publish(std::shared_ptr<const catalog_snapshot> next) { current_.store(std::move(next)); }
+  void publish(std::shared_ptr<const catalog_snapshot> next) {
+    current_.store(std::move(next));
+    loaded_.store(true);
+  }
+  /// Whether anything was published yet.
+  bool loaded() const noexcept { return loaded_.load(); }
 
 private:
+  std::atomic<bool> loaded_{false};
   std::atomic<std::shared_ptr<const catalog_snapshot>> current_{
     std::make_shared<const catalog_snapshot>()};
 };

@@ -62,6 +62,10 @@ using catalog_actor = caf::typed_actor<caf::result<outcome<studio_created>>(call
                                        caf::result<outcome<session_rotated>>(call, rotate_session),
                                        caf::result<outcome<session_closed>>(call, close_session)>;
 
+/// Keeps the node's copy of the catalogue while another node owns the catalogue's shard. One per node.
+/// Answers when the copy is as new as the question.
+using catalog_refresher = caf::typed_actor<caf::result<void>(refresh_catalog)>;
+
 /// A worker that hashes and checks passwords. Runs on every node, `auth.password_workers` of them, each
 /// on a thread of its own.
 using password_actor = caf::typed_actor<caf::result<password_hashed>(hash_password),

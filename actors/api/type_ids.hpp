@@ -54,6 +54,7 @@ struct create_studio;
 struct studio_created;
 struct create_game;
 struct game_created;
+struct refresh_catalog;
 struct hash_password;
 struct password_hashed;
 struct verify_password;
@@ -137,6 +138,7 @@ CAF_ADD_TYPE_ID(troupe_api, (troupe::outcome<troupe::name_reserved>))
 CAF_ADD_TYPE_ID(troupe_api, (troupe::outcome<troupe::operation_claimed>))
 CAF_ADD_TYPE_ID(troupe_api, (troupe::outcome<troupe::studio_created>))
 CAF_ADD_TYPE_ID(troupe_api, (troupe::outcome<troupe::game_created>))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::refresh_catalog))
 CAF_END_TYPE_ID_BLOCK(troupe_api)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::call)
@@ -205,3 +207,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome<troupe::name_reserved>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome<troupe::operation_claimed>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome<troupe::studio_created>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome<troupe::game_created>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::refresh_catalog)

@@ -29,9 +29,7 @@ public:
         [](load_value&& value) -> std::optional<catalog_entity> {
           auto* image = std::get_if<catalog_image>(&value);
           return catalog_entity{image ? std::move(*image) : catalog_image{}};
-        }) {
-    core_.start();
-  }
+        }) {}
 
   shard_core& core() noexcept { return core_; }
   self_pointer self() const noexcept { return self_; }
@@ -57,7 +55,7 @@ public:
       entities_.hot().begin_write(the_catalog);
       core_.write(std::move(tombstone), [this, answer](write_receipt& receipt) mutable {
         if (receipt.status == write_status::fenced)
-          return answer(failure{errc::shard_unavailable, {}, {}, 1});
+          return answer(failure{errc::not_owner, {}, {}, {}});
         entities_.hot().end_write(the_catalog);
         if (receipt.status == write_status::refused) return answer(receipt.why);
         answer(creation_settled{false, {}});
@@ -94,7 +92,9 @@ private:
         [this, apply = std::move(decided->apply)](std::optional<catalog_entity>& catalog) mutable {
           auto before = catalog->snapshot;
           apply(catalog);
-          if (catalog->snapshot != before) dependencies_.view->publish(catalog->snapshot);
+          if (catalog->snapshot == before) return;
+          dependencies_.view->publish(catalog->snapshot);
+          if (dependencies_.on_change) dependencies_.on_change();
         };
     return decided;
   }
@@ -151,6 +151,7 @@ catalog_shard_actor::behavior_type catalog_shard_behavior(
     on_tenure_lost(shard),
     on_load_receipts(shard),
     on_release_shard(shard),
+    on_acquire_shard(shard),
   };
 }
 

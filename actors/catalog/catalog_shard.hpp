@@ -1,6 +1,7 @@
 #pragma once
 
 #include <caf/all.hpp>
+#include <functional>
 #include <cstddef>
 
 #include "actors/api/interfaces.hpp"
@@ -15,10 +16,11 @@ struct catalog_dependencies {
   catalog_view* view = nullptr; ///< the node's copy, swapped after every change; outlives the actor
   const router* routes = nullptr; ///< to the directory, for name jobs
   std::size_t max_sessions = 20;  ///< per staff account
+  std::function<void()> on_change; ///< after each change is durable: for the other nodes' copies
 };
 
-/// Spawns the actor of the catalogue's one shard; it acquires it at once and publishes the catalogue
-/// before it serves.
+/// Spawns the actor of the catalogue's one shard; when it acquires that, it publishes the
+/// catalogue before it serves.
 catalog_shard_actor spawn_catalog_shard(caf::actor_system& system, shard_settings settings,
                                         catalog_dependencies dependencies);
 

@@ -1,5 +1,6 @@
 #include "actors/cluster/death_watch.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace troupe {
@@ -23,8 +24,11 @@ std::vector<death_watch::suspect> death_watch::observe(clock::time_point sent,
     now = found->second;
     ++now.polls;
     // From the answer of the first poll to the question of the last: what both saw held in between.
-    if (now.polls >= options_.polls && sent - now.since >= member.lease + options_.margin)
-      suspects.push_back({member.incarnation, member.renew_seq});
+    const auto watched = sent - now.since;
+    if (now.polls >= std::min(options_.votes_from, options_.polls) && watched >= member.lease)
+      suspects.push_back(
+        {member.incarnation, member.renew_seq,
+         now.polls >= options_.polls && watched >= member.lease + options_.margin});
   }
   seen_ = std::move(next);
   return suspects;

@@ -11,8 +11,10 @@
 
 namespace troupe {
 
-/// Finds members that no longer renew, by this node's own observation alone: a member is a suspect when at
-/// least `polls` polls in a row, over at least its lease and `margin`, have all shown the same renewal.
+/// Finds members that no longer renew, by this node's own observation: a member is certainly gone when at
+/// least `polls` polls in a row, over at least its lease and `margin`, have all shown the same renewal. When
+/// only its lease is over, and `votes_from` polls, it is a suspect whose end needs the vote of another
+/// member that saw the same.
 /// No clock but this node's monotonic one is used. A poll that failed, or a pause between two polls that is
 /// too long to have watched (this process may have been stopped), starts every observation anew, so that a
 /// database that is away, or a machine that slept, kills nobody.
@@ -24,6 +26,7 @@ public:
 
   struct settings {
     std::uint32_t polls = 5;
+    std::uint32_t votes_from = 3;
     std::chrono::milliseconds margin{500};
     std::chrono::milliseconds longest_gap{1'500}; ///< between two polls that belong together
   };
@@ -31,6 +34,7 @@ public:
   struct suspect {
     uuid incarnation;
     std::int64_t seen_seq = 0;
+    bool certain = false; ///< else one more observer has to agree
   };
 
   explicit death_watch(settings options) : options_(options) {}

@@ -63,29 +63,56 @@ void membership::renew() {
   if (std::exchange(failing_, false)) log::info("membership", "renews_again");
   view_->lease().extend(sent + settings_.self.lease);
 
-  membership_view::picture next{answer->version, std::move(answer->members)};
-  const auto own = std::ranges::find(next.members, settings_.self.incarnation,
-                                     &member_record::incarnation);
-  if (own != next.members.end()) stored_ = own->state;
-  const auto suspects = watch_.observe(sent, received, next.members, settings_.self.incarnation);
-  for (const auto& suspect : suspects) declare_dead(suspect, next);
+  membership_view::picture next{answer->version, std::move(answer->members), sent};
+  if (const auto* own = next.find(settings_.self.incarnation)) stored_ = own->state;
+  if (!std::exchange(looked_, true)) end_predecessors(next);
+  for (const auto& one : watch_.observe(sent, received, next.members, settings_.self.incarnation))
+    suspect(one, next);
   view_->show(std::move(next));
+  if (settings_.on_picture) settings_.on_picture(view_->current());
   tell_state();
+  show_certificates();
 }
 
-void membership::declare_dead(const death_watch::suspect& suspect,
-                              const membership_view::picture& known) {
-  const auto declared = store_->declare_dead(suspect.incarnation, suspect.seen_seq,
-                                             "no renewal seen by " + settings_.self.node);
+void membership::suspect(const death_watch::suspect& who, const membership_view::picture& known) {
+  const auto* member = known.find(who.incarnation);
+  if (!member) return;
+  if (who.certain)
+    return declare_dead(*member, who.seen_seq, "no renewal seen by " + settings_.self.node);
+  const auto votes = store_->vote(who.incarnation, who.seen_seq, settings_.self.incarnation);
+  if (!votes) return failed("vote", votes.error());
+  if (*votes >= 2)
+    declare_dead(*member, who.seen_seq,
+                 "no renewal seen by " + std::to_string(*votes) + " members");
+}
+
+void membership::declare_dead(const member_record& who, std::int64_t seen_seq,
+                              const std::string& why) {
+  const auto declared = store_->declare_dead(who.incarnation, seen_seq, why);
   if (!declared) return failed("declare_dead", declared.error());
   if (!*declared) return; // it lives, or somebody else was first
   probe_->declared_dead();
-  const auto dead = std::ranges::find(known.members, suspect.incarnation,
-                                      &member_record::incarnation);
   log::warn("membership", "declared_dead",
-            {{"incarnation", to_string(suspect.incarnation)},
-             {"node", dead == known.members.end() ? std::string{} : dead->node},
-             {"renew_seq", suspect.seen_seq}});
+            {{"incarnation", to_string(who.incarnation)},
+             {"node", who.node},
+             {"renew_seq", seen_seq},
+             {"why", why}});
+}
+
+void membership::end_predecessors(const membership_view::picture& known) {
+  if (!settings_.has_ended) return;
+  for (const auto& member : known.members)
+    if (member.incarnation != settings_.self.incarnation && member.node == settings_.self.node &&
+        settings_.has_ended(member))
+      declare_dead(member, member.renew_seq, "its process has ended");
+}
+
+void membership::show_certificates() {
+  if (!settings_.new_certificates) return;
+  auto changed = settings_.new_certificates();
+  if (!changed) return;
+  if (auto shown = store_->show_certificates(settings_.self.incarnation, *changed); !shown)
+    failed("show_certificates", shown.error());
 }
 
 void membership::change_state(member_state to, std::string_view why) {
@@ -156,6 +183,9 @@ membership_actor::behavior_type membership_behavior(membership_pointer self,
     [self](const change_member_state& change) {
       self->state.part->change_state(change.to, change.why);
       return member_state_changed{};
+    },
+    [self](look_now) {
+      if (!self->state.part->ended()) self->state.part->renew();
     },
     [self](caf::tick_atom) { renew_and_go_on(self); },
   };

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <caf/typed_actor.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,13 @@ public:
   struct picture {
     std::int64_t version = 0;
     std::vector<member_record> members; ///< those that neither left nor are dead
+    /// Before the question was sent: whoever had joined by then and is not here has ended.
+    std::chrono::steady_clock::time_point asked_at;
+
+    const member_record* find(const uuid& incarnation) const noexcept {
+      const auto found = std::ranges::find(members, incarnation, &member_record::incarnation);
+      return found == members.end() ? nullptr : &*found;
+    }
   };
 
   std::shared_ptr<const picture> current() const {
@@ -49,6 +58,13 @@ struct membership_settings {
   member_record self;
   std::chrono::milliseconds renew_interval{500};
   death_watch::settings watch;
+  /// Whether a member of this node's name is known for certain to run no more. Asked when this node joins,
+  /// so that one that starts again after a crash need not wait for its own death.
+  std::function<bool(const member_record&)> has_ended;
+  /// The fingerprints of this node's certificates, when they have changed since they were last asked for.
+  std::function<std::optional<std::vector<std::string>>()> new_certificates;
+  /// Called after each look, in membership's thread.
+  std::function<void(std::shared_ptr<const membership_view::picture>)> on_picture;
   /// Called once, in membership's thread, when this incarnation was declared dead.
   std::function<void()> on_death;
 };
@@ -87,7 +103,10 @@ public:
 
 private:
   result<membership_store::renewal> ask();
-  void declare_dead(const death_watch::suspect& suspect, const membership_view::picture& known);
+  void suspect(const death_watch::suspect& who, const membership_view::picture& known);
+  void declare_dead(const member_record& who, std::int64_t seen_seq, const std::string& why);
+  void end_predecessors(const membership_view::picture& known);
+  void show_certificates();
   void tell_state();
   void failed(std::string_view step, const failure& why);
   void die();
@@ -102,6 +121,7 @@ private:
   member_state stored_ = member_state::joining; ///< as last read or written
   std::string wanted_why_;
   bool joined_ = false;
+  bool looked_ = false; ///< at least once
   bool ended_ = false;
   bool failing_ = false; ///< the last renewal failed: said once in the log
 };
@@ -112,12 +132,16 @@ struct change_member_state {
 };
 struct member_state_changed {};
 
+/// Asks for a look now, before the next renewal is due.
+struct look_now {};
+
 /// Runs membership on a thread of its own: a renewal each interval. It joins at its first renewal that
 /// succeeds, and goes on by itself however long the control database is away.
 ///
 /// (change_member_state) -> member_state_changed   after one attempt, whether it succeeded or not
-using membership_actor = caf::typed_actor<caf::result<member_state_changed>(change_member_state),
-                                          caf::result<void>(caf::tick_atom)>;
+using membership_actor =
+  caf::typed_actor<caf::result<member_state_changed>(change_member_state),
+                   caf::result<void>(look_now), caf::result<void>(caf::tick_atom)>;
 
 membership_actor spawn_membership(caf::actor_system& system, membership_settings settings,
                                   std::shared_ptr<membership_store> store,

@@ -40,9 +40,7 @@ public:
           auto* record = std::get_if<name_record>(&value);
           if (!record) return std::nullopt;
           return name_entity{std::move(*record), self->clock().now()};
-        }) {
-    core_.start();
-  }
+        }) {}
 
   shard_core& core() noexcept { return core_; }
   self_pointer self() const noexcept { return self_; }
@@ -132,7 +130,7 @@ public:
           else
             answer(earlier.error());
           return;
-        case write_status::fenced: answer(failure{errc::shard_unavailable, {}, {}, 1}); return;
+        case write_status::fenced: answer(failure{errc::not_owner, {}, {}, {}}); return;
         case write_status::refused: answer(receipt.why); return;
       }
     });
@@ -180,7 +178,7 @@ private:
           done(nullptr);
           break;
         case write_status::fenced: {
-          failure why{errc::shard_unavailable, {}, {}, 1};
+          failure why{errc::not_owner, {}, {}, {}};
           done(&why);
           break;
         }
@@ -217,8 +215,13 @@ private:
     question.op_id = make_uuid_v7();
     question.request_hash = {};
     settle_creation ask{record.account.id, record.op_id, record.key};
-    auto settled = [this, c, request, record, answer](const creation_settled& fate) mutable {
-      if (!core_.active()) return answer(failure{errc::shard_unavailable, {}, {}, 1});
+    // The lock on the key ends with the tenure; in a later one it is somebody else's.
+    auto locked = [this, tenure = core_.life().epoch()] {
+      return core_.active() && core_.life().epoch() == tenure;
+    };
+    auto settled = [this, c, request, record, answer,
+                    locked](const creation_settled& fate) mutable {
+      if (!locked()) return answer(failure{errc::not_owner, {}, {}, {}});
       auto next = fate.holds
                     ? name_record{record.key, name_state::confirmed, record.account, fate.op_id}
                     : name_record{record.key, name_state::reserved, request.account, c.op_id};
@@ -231,8 +234,8 @@ private:
           answer(reserved(request));
       });
     };
-    auto failed = [this, key = request.key, answer](const caf::error& why) mutable {
-      if (core_.active()) names_.hot().end_write(key);
+    auto failed = [this, key = request.key, answer, locked](const caf::error& why) mutable {
+      if (locked()) names_.hot().end_write(key);
       answer(from_caf_error(why));
     };
     if (record.account.kind == account_kind::player) {
@@ -289,6 +292,7 @@ directory_shard_actor::behavior_type directory_shard_behavior(
     on_tenure_lost(shard),
     on_load_receipts(shard),
     on_release_shard(shard),
+    on_acquire_shard(shard),
   };
 }
 

@@ -26,9 +26,7 @@ public:
           auto* image = std::get_if<player_image>(&value);
           if (!image) return std::nullopt;
           return player_entity{std::move(*image)};
-        }) {
-    core_.start();
-  }
+        }) {}
 
   shard_core& core() noexcept { return core_; }
   self_pointer self() const noexcept { return self_; }
@@ -66,7 +64,7 @@ public:
       players_.hot().begin_write(request.account_id);
       core_.write(std::move(tombstone), [this, request, answer](write_receipt& receipt) mutable {
         if (receipt.status == write_status::fenced)
-          return answer(failure{errc::shard_unavailable, {}, {}, 1});
+          return answer(failure{errc::not_owner, {}, {}, {}});
         players_.hot().end_write(request.account_id);
         if (receipt.status == write_status::refused) return answer(receipt.why);
         answer(creation_settled{false, {}});
@@ -184,6 +182,7 @@ player_shard_actor::behavior_type player_shard_behavior(
     on_tenure_lost(shard),
     on_load_receipts(shard),
     on_release_shard(shard),
+    on_acquire_shard(shard),
   };
 }
 

@@ -80,11 +80,11 @@ result<outcome<Answer>> replay(const call& c, const stored_operation& stored) {
   return outcome<Answer>{std::move(*answer), true};
 }
 
-/// Answers a keyed command that cannot be carried out (any more): an earlier execution may have its
+/// Answers a repeated command that cannot be carried out (any more): an earlier execution may have its
 /// answer in the ledger. Without one the answer is `why`.
 template <class Answer>
 void replay_or_refuse(shard_core& core, const call& c, failure why, reply<outcome<Answer>> answer) {
-  if (!c.keyed()) return answer(why);
+  if (!c.repeated()) return answer(why);
   core.load(load_operation{c.op_id},
             [c, why = std::move(why), answer](load_receipt& found) mutable {
               if (found.why.code != errc::none) return answer(found.why);
@@ -120,7 +120,7 @@ template <class Answer, class Key, class Value, class Decide>
 void run_command(shard_core& core, entity_store<Key, Value>& store, const call& c, const Key& key,
                  reply<outcome<Answer>> answer, Decide decide) {
   operation_mark mark;
-  if (c.keyed()) {
+  if (c.repeated()) {
     if (!core.begin_operation(c.op_id))
       return answer(failure{errc::operation_in_flight, {}, {}, 1});
     mark = operation_mark{core, c.op_id};
@@ -129,8 +129,8 @@ void run_command(shard_core& core, entity_store<Key, Value>& store, const call& 
               mark = std::move(mark)](result<Value*> entity) mutable {
     if (!entity) return answer(entity.error());
     auto decided = detail::guarded<result<effect<Answer, Value>>>(decide, *entity);
-    const bool from_memory = !decided || (decided->rows.empty() && !c.keyed());
-    if (from_memory && !core.may_tell()) return answer(failure{errc::shard_unavailable, {}, {}, 1});
+    const bool from_memory = !decided || (decided->rows.empty() && !c.repeated());
+    if (from_memory && !core.may_tell()) return answer(core.cannot_tell());
     if (!decided) return replay_or_refuse<Answer>(core, c, decided.error(), answer);
     if (from_memory) return answer(outcome<Answer>{std::move(decided->answer), false});
 
@@ -157,7 +157,7 @@ void run_command(shard_core& core, entity_store<Key, Value>& store, const call& 
             answer(replayed.error());
           break;
         }
-        case write_status::fenced: answer(failure{errc::shard_unavailable, {}, {}, 1}); break;
+        case write_status::fenced: answer(failure{errc::not_owner, {}, {}, {}}); break;
         case write_status::refused:
           hot.end_write(key);
           answer(receipt.why);
@@ -175,7 +175,7 @@ void run_read(const shard_core& core, entity_store<Key, Value>& store, const cal
               const Key& key, reply<Answer> answer, Project project) {
   auto use = [&core, answer, project = std::move(project)](result<Value*> entity) mutable {
     if (!entity) return answer(entity.error());
-    if (!core.may_tell()) return answer(failure{errc::shard_unavailable, {}, {}, 1});
+    if (!core.may_tell()) return answer(core.cannot_tell());
     auto projected = detail::guarded<result<Answer>>(project, *entity);
     if (projected)
       answer(std::move(*projected));

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t max_jobs_running = 16;
 
-failure unavailable() { return {errc::shard_unavailable, {}, {}, 1}; }
+failure not_owner() { return {errc::not_owner, {}, {}, {}}; }
 
 } // namespace
 
@@ -20,35 +20,33 @@ shard_core::shard_core(caf::scheduled_actor* self, shard_client me, shard_settin
     me_(std::move(me)),
     settings_(std::move(settings)),
     family_(std::move(family)),
-    life_(settings_.ref, settings_.incarnation, *settings_.board) {}
+    life_(settings_.ref, settings_.incarnation, *settings_.board, settings_.on_transition) {}
 
 // -- the tenure -----------------------------------------------------------------------------------
 
-void shard_core::start() { acquire("start"); }
-
-void shard_core::acquire(std::string_view why) {
-  life_.start_acquiring(why);
-  if (!settings_.storage.writer_credits->try_take()) return acquire_later();
+void shard_core::on(const acquire_shard& wanted) {
+  const auto state = life_.state();
+  if (acquisition_under_way_ || (state != shard_state::unowned && state != shard_state::released &&
+                                 state != shard_state::fenced))
+    return;
+  if (!wanted.storage.writer_credits->try_take()) return; // asked for again
+  storage_ = wanted.storage;
+  releasing_ = false;
+  retries_ = 0;
   acquisition_under_way_ = true;
-  caf::anon_send(settings_.storage.writer, acquire_request{settings_.ref, me_});
-}
-
-void shard_core::acquire_later() {
-  self_->run_delayed(retry_delay(), [this] {
-    if (life_.state() == shard_state::acquiring && !releasing_) acquire("retry");
-  });
+  life_.start_acquiring("placed here");
+  caf::anon_send(storage_.writer, acquire_request{settings_.ref, wanted.seen_epoch, me_});
 }
 
 void shard_core::on(const acquire_receipt& receipt) {
   acquisition_under_way_ = false;
-  settings_.storage.writer_credits->give_back();
+  storage_.writer_credits->give_back();
   if (life_.state() != shard_state::acquiring) return;
   if (receipt.why.code != errc::none) {
-    log::warn("shard", "acquire_failed",
-              {{"shard", to_string(settings_.ref)}, {"why", to_string(receipt.why.code)}});
-    return releasing_ ? release_when_idle() : acquire_later();
+    life_.not_acquired(to_string(receipt.why.code));
+    fail_queue(not_owner());
+    return release_when_idle();
   }
-  retries_ = 0;
   life_.acquired(receipt.epoch);
   if (releasing_) {
     life_.start_draining("release asked for");
@@ -91,12 +89,19 @@ void shard_core::become_fenced(std::string_view why) {
   life_.fenced(why);
   jobs_.clear();
   auto writes = std::exchange(writes_, {});
-  settings_.storage.writer_credits->give_back(static_cast<std::uint32_t>(writes.size()));
+  storage_.writer_credits->give_back(static_cast<std::uint32_t>(writes.size()));
   write_receipt fenced;
   fenced.status = write_status::fenced;
   for (auto& [ticket, w] : writes) w.done(fenced);
-  family_.drop(unavailable());
-  fail_queue(unavailable());
+  // What was asked before says nothing about a later tenure. The tickets stay, as their credits do.
+  for (auto& [ticket, done] : loads_)
+    if (auto told = std::exchange(done, {})) {
+      load_receipt late{ticket, {}, not_owner()};
+      told(late);
+    }
+  family_.drop(not_owner());
+  fail_queue(not_owner());
+  for (auto& done : std::exchange(release_replies_, {})) done(shard_released{});
 }
 
 void shard_core::on(const tenure_lost& lost) {
@@ -108,7 +113,7 @@ void shard_core::on(const release_shard&, reply<shard_released> done) {
   releasing_ = true;
   if (life_.state() == shard_state::active || life_.state() == shard_state::loading)
     life_.start_draining("release asked for");
-  fail_queue({errc::draining, {}, {}, 1});
+  fail_queue(not_owner());
   release_when_idle();
 }
 
@@ -116,9 +121,10 @@ void shard_core::release_when_idle() {
   if (release_replies_.empty() || acquisition_under_way_ || !writes_.empty() || !loads_.empty())
     return;
   if (life_.state() == shard_state::draining) {
-    caf::anon_send(settings_.storage.writer, release_request{settings_.ref, life_.epoch()});
+    caf::anon_send(storage_.writer, release_request{settings_.ref, life_.epoch()});
+    jobs_.clear();
+    family_.drop(not_owner());
     life_.released();
-    family_.drop(unavailable());
   }
   for (auto& done : std::exchange(release_replies_, {})) done(shard_released{});
 }
@@ -127,6 +133,11 @@ std::chrono::milliseconds shard_core::retry_delay() {
   retries_ = std::min(retries_ + 1, 6u);
   // Shards differ in their delay, so that they do not all come back in the same moment.
   return std::chrono::milliseconds((50 << retries_) + settings_.ref.shard % 50);
+}
+
+failure shard_core::cannot_tell() const {
+  const bool owns = active() || life_.state() == shard_state::draining;
+  return owns ? failure{errc::shard_unavailable, {}, {}, 1} : not_owner();
 }
 
 // -- requests -------------------------------------------------------------------------------------
@@ -140,7 +151,6 @@ void shard_core::admit(const call& c, std::move_only_function<void()> work,
       else
         work();
       return;
-    case shard_state::unowned:
     case shard_state::acquiring:
     case shard_state::loading:
       if (queue_.size() >= settings_.queue)
@@ -148,9 +158,10 @@ void shard_core::admit(const call& c, std::move_only_function<void()> work,
       else
         queue_.push_back({c, std::move(work), std::move(refuse)});
       return;
+    case shard_state::unowned:
     case shard_state::draining:
-    case shard_state::released: refuse({errc::draining, {}, {}, 1}); return;
-    case shard_state::fenced: refuse(unavailable()); return;
+    case shard_state::released:
+    case shard_state::fenced: refuse(not_owner()); return;
   }
 }
 
@@ -167,7 +178,7 @@ void shard_core::report(std::size_t hot_bytes, std::size_t waiting) {
 // -- storage --------------------------------------------------------------------------------------
 
 void shard_core::write(write_unit unit, write_handler done) {
-  if (!settings_.storage.writer_credits->try_take()) {
+  if (!storage_.writer_credits->try_take()) {
     write_receipt refused;
     refused.why = {errc::overloaded, {}, {}, 1};
     done(refused);
@@ -178,7 +189,7 @@ void shard_core::write(write_unit unit, write_handler done) {
   auto shared = std::make_shared<const write_unit>(std::move(unit));
   auto ticket = next_ticket_++;
   writes_.emplace(ticket, pending_write{shared, std::move(done)});
-  caf::anon_send(settings_.storage.writer, write_request{ticket, std::move(shared), me_});
+  caf::anon_send(storage_.writer, write_request{ticket, std::move(shared), me_});
 }
 
 void shard_core::on(write_receipts& receipts) {
@@ -191,7 +202,7 @@ void shard_core::on(write_receipts& receipts) {
     }
     auto pending = std::move(found->second);
     writes_.erase(found);
-    settings_.storage.writer_credits->give_back();
+    storage_.writer_credits->give_back();
     if (receipt.status == write_status::committed)
       for (const auto& row : pending.unit->rows)
         if (auto* put = std::get_if<put_job>(&row)) enqueue_job(put->row);
@@ -202,13 +213,13 @@ void shard_core::on(write_receipts& receipts) {
 
 void shard_core::load(load_key key, load_handler done) {
   auto ticket = next_ticket_++;
-  if (!settings_.storage.reader_credits->try_take()) {
+  if (!storage_.reader_credits->try_take()) {
     load_receipt refused{ticket, {}, {errc::overloaded, {}, {}, 1}};
     done(refused);
     return;
   }
   loads_.emplace(ticket, std::move(done));
-  caf::anon_send(settings_.storage.reader,
+  caf::anon_send(storage_.reader,
                  load_request{ticket, settings_.ref, std::move(key), me_});
 }
 
@@ -218,8 +229,8 @@ void shard_core::on(load_receipts& receipts) {
     if (found == loads_.end()) continue;
     auto done = std::move(found->second);
     loads_.erase(found);
-    settings_.storage.reader_credits->give_back();
-    done(receipt);
+    storage_.reader_credits->give_back();
+    if (done) done(receipt);
   }
   release_when_idle();
 }
@@ -260,7 +271,10 @@ void shard_core::job_ended(job_record job, bool done) {
 }
 
 void shard_core::enqueue_job_later(job_record job) {
-  self_->run_delayed(std::chrono::seconds(1), [this, job = std::move(job)] { enqueue_job(job); });
+  self_->run_delayed(std::chrono::seconds(1),
+                     [this, job = std::move(job), tenure = life_.epoch()] {
+                       if (active() && life_.epoch() == tenure) enqueue_job(job);
+                     });
 }
 
 } // namespace troupe

@@ -28,17 +28,26 @@ namespace troupe {
 struct release_shard {};
 struct shard_released {};
 
+/// Tells a shard actor to make this node the owner of its shard, if the fence still stands at `seen_epoch`.
+/// Ignored unless the shard is unowned, released or fenced.
+struct acquire_shard {
+  std::int64_t seen_epoch = 0;
+  shard_storage storage; ///< where its rows live now
+};
+
 /// What every shard actor answers besides its family's requests.
-using shard_actor = shard_client::extend<caf::result<shard_released>(release_shard)>;
+using shard_actor = shard_client::extend<caf::result<shard_released>(release_shard),
+                                         caf::result<void>(acquire_shard)>;
 
 struct shard_settings {
   shard_ref ref;
   uuid incarnation;
-  shard_storage storage;
   shard_board::entry* board = nullptr; ///< outlives the actor
   const node_lease* lease = nullptr;   ///< outlives the actor
   std::size_t hot_bytes = 1 << 20;     ///< bound on this shard's hot state
   std::size_t queue = 1024;            ///< requests that may wait until the shard is active
+  /// Told every transition, on the actor's thread.
+  std::function<void(shard_ref, shard_state, std::int64_t epoch)> on_transition;
 };
 
 /// The answer to one request, given once, now or later, on the actor's thread.
@@ -55,7 +64,8 @@ private:
 
 /// What all families' shard actors have in common: the life of the tenure, admission, tickets for
 /// writes and loads, operation ids in flight, and jobs. A family's state holds one and adds its
-/// entities and decisions. Owned by its actor; only touched in its handlers.
+/// entities and decisions. A shard is unowned until `acquire_shard`, and may come and go any number of
+/// times. Owned by its actor; only touched in its handlers.
 class shard_core {
 public:
   using clock = std::chrono::steady_clock;
@@ -74,9 +84,6 @@ public:
 
   shard_core(caf::scheduled_actor* self, shard_client me, shard_settings settings, hooks family);
 
-  /// Begins the tenure: unowned → acquiring → loading → active.
-  void start();
-
   bool active() const noexcept { return life_.state() == shard_state::active; }
   const shard_life& life() const noexcept { return life_; }
 
@@ -86,6 +93,9 @@ public:
   bool may_tell() const noexcept {
     return (active() || life_.state() == shard_state::draining) && settings_.lease->valid();
   }
+
+  /// Why it may not: the shard is another node's now, or nobody can say whose.
+  failure cannot_tell() const;
 
   /// Runs `work` when the shard serves: at once, or when it has become active; else calls `refuse`.
   /// Exactly one of both is called, once.
@@ -109,6 +119,7 @@ public:
   void on(const acquire_receipt& receipt);
   void on(const tenure_lost& lost);
   void on(const release_shard&, reply<shard_released> done);
+  void on(const acquire_shard& wanted);
 
   /// For the board: bytes of hot state and requests in line.
   void report(std::size_t hot_bytes, std::size_t waiting);
@@ -124,8 +135,6 @@ private:
     write_handler done;
   };
 
-  void acquire(std::string_view why);
-  void acquire_later();
   void load_state();
   void become_active();
   void become_fenced(std::string_view why);
@@ -140,6 +149,7 @@ private:
   caf::scheduled_actor* self_;
   shard_client me_;
   shard_settings settings_;
+  shard_storage storage_; ///< of the present tenure
   hooks family_;
   shard_life life_;
   // Closures below may end operations when they are destroyed: the set goes last.
@@ -150,9 +160,9 @@ private:
   std::uint64_t next_ticket_ = 1;
   std::deque<job_record> jobs_;
   std::size_t jobs_running_ = 0;
-  std::uint32_t retries_ = 0; ///< in a row, of acquiring or loading
+  std::uint32_t retries_ = 0; ///< in a row, of loading
   std::vector<reply<shard_released>> release_replies_;
-  bool releasing_ = false; ///< a release was asked for: never active again
+  bool releasing_ = false; ///< a release was asked for: not active again in this tenure
   bool acquisition_under_way_ = false;
 };
 

@@ -48,4 +48,9 @@ auto on_release_shard(Shard& shard) {
   };
 }
 
+template <class Shard>
+auto on_acquire_shard(Shard& shard) {
+  return [&shard](const acquire_shard& m) { shard.core().on(m); };
+}
+
 } // namespace troupe

@@ -19,6 +19,8 @@ std::string_view to_string(shard_state s) noexcept {
 
 void shard_life::start_acquiring(std::string_view why) { enter(shard_state::acquiring, why); }
 
+void shard_life::not_acquired(std::string_view why) { enter(shard_state::unowned, why); }
+
 void shard_life::acquired(std::int64_t epoch) {
   epoch_ = epoch;
   enter(shard_state::loading, "epoch acquired");
@@ -47,6 +49,7 @@ void shard_life::enter(shard_state next, std::string_view why) {
   state_ = next;
   board_.epoch.store(epoch_, std::memory_order_relaxed);
   board_.state.store(next, std::memory_order_relaxed);
+  if (told_) told_(ref_, next, epoch_);
 }
 
 } // namespace troupe

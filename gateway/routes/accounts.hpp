@@ -25,6 +25,15 @@ task<result<bool>> verify_in_pool(context& c, std::string password, std::string 
 /// Ends access tokens of sessions on this node, and on others through Redis.
 task<void> revoke(context& c, std::vector<uuid> sessions);
 
+/// Lets this node's copy of the catalogue know what the catalogue's owner has just created, wherever that
+/// is, so that whoever made it finds it here. `there` looks it up in the copy.
+template <class Lookup>
+task<void> see_in_catalog(context& c, Lookup there) {
+  if (there(*c.node().catalog.current())) co_return;
+  auto seen = co_await c.ask_actor(c.node().catalog_copy, refresh_catalog{});
+  static_cast<void>(seen); // it is durable; the copy follows when it can
+}
+
 /// The rule that cannot be said in a schema: passwords are counted in bytes.
 std::optional<failure> wrong_password(const std::string& password, std::string pointer);
 

@@ -30,6 +30,8 @@ task<result<void>> post_game(context& c) {
   auto created = co_await c.ask_only<catalog_actor>(c.make_call(), create_game{std::move(game)});
   if (!created) co_return std::unexpected(std::move(created.error()));
   const auto& made = created->value.game;
+  co_await see_in_catalog(
+    c, [id = made.id](const catalog_snapshot& seen) { return seen.find_game(id) != nullptr; });
   const auto catalog = c.node().catalog.current();
   const auto* studio = catalog->find_studio(made.studio_id);
   if (!studio) co_return fail(errc::no_such_studio);

@@ -163,8 +163,8 @@ std::uint64_t batch_writer::write(std::shared_ptr<const write_unit> unit) {
   return next_number_++;
 }
 
-std::uint64_t batch_writer::acquire(shard_ref shard) {
-  queue_.emplace_back(acquire_item{next_number_, shard, clock::now()});
+std::uint64_t batch_writer::acquire(shard_ref shard, std::int64_t seen_epoch) {
+  queue_.emplace_back(acquire_item{next_number_, shard, seen_epoch, clock::now()});
   return next_number_++;
 }
 
@@ -635,7 +635,10 @@ void batch_writer::run_acquisitions(progress& out) {
   };
 
   std::unordered_map<shard_ref, std::int64_t> taken;
-  auto missing = [&](const acquire_item& item) { return !taken.contains(item.shard); };
+  std::unordered_set<shard_ref> moved_on; // their fences are not what was seen
+  auto missing = [&](const acquire_item& item) {
+    return !taken.contains(item.shard) && !moved_on.contains(item.shard);
+  };
   for (int attempt = 0; attempt < take_attempts && std::ranges::any_of(wanted, missing);
        ++attempt) {
     fence_arrays read;
@@ -656,11 +659,18 @@ void batch_writer::run_acquisitions(progress& out) {
       std::optional<uuid> owner;
     };
     std::vector<fence> fences;
-    for (std::size_t i = 0; i < (*seen)[0].size(); ++i)
-      if (const auto shard = shard_at((*seen)[0], i, 0, 1))
-        fences.push_back(
-          {*shard, (*seen)[0].int8(i, 2),
-           (*seen)[0].is_null(i, 3) ? std::nullopt : std::optional{(*seen)[0].id(i, 3)}});
+    for (std::size_t i = 0; i < (*seen)[0].size(); ++i) {
+      const auto shard = shard_at((*seen)[0], i, 0, 1);
+      if (!shard) continue;
+      fence now{*shard, (*seen)[0].int8(i, 2),
+                (*seen)[0].is_null(i, 3) ? std::nullopt : std::optional{(*seen)[0].id(i, 3)}};
+      const auto item = std::ranges::find(wanted, *shard, &acquire_item::shard);
+      // Its own: an answer that told of an earlier success was lost.
+      if (now.epoch == item->seen_epoch || now.owner == options_.incarnation)
+        fences.push_back(now);
+      else
+        moved_on.insert(*shard);
+    }
     if (fences.empty()) break;
     std::ranges::sort(fences, by_key, &fence::shard);
 
@@ -719,7 +729,8 @@ void batch_writer::run_acquisitions(progress& out) {
     if (found != taken.end())
       finish(item, found->second, errc::none);
     else
-      finish(item, 0, errc::shard_unavailable);
+      finish(item, 0,
+             moved_on.contains(item.shard) ? errc::precondition_failed : errc::shard_unavailable);
   }
   queue_.erase(queue_.begin(), queue_.begin() + count);
   backoff_ = 0ms;

@@ -45,7 +45,7 @@ public:
 
   /// Each call gives its number, which comes back with the outcome. Nothing is done before `advance`.
   std::uint64_t write(std::shared_ptr<const write_unit> unit);
-  std::uint64_t acquire(shard_ref shard);
+  std::uint64_t acquire(shard_ref shard, std::int64_t seen_epoch);
   void release(shard_ref shard, std::int64_t epoch);
 
   struct settled_unit {
@@ -91,6 +91,7 @@ private:
   struct acquire_item {
     std::uint64_t number = 0;
     shard_ref shard;
+    std::int64_t seen_epoch = 0;
     clock::time_point arrived;
   };
   struct release_item {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <ranges>
 
 #include "persistence/postgres/connection.hpp"
 
@@ -26,8 +27,11 @@ with changed as (
   update troupe.membership set version = version + 1
    where not exists (select from troupe.member where incarnation = $1::uuid)
   returning version)
-insert into troupe.member (incarnation, node, host, build, state, lease_ms)
-select $1::uuid, $2::text, $3::text, $4::text, 'joining', $5::int from changed
+insert into troupe.member (incarnation, node, host, build, state, lease_ms, process, roles, weight,
+                           link_host, link_port, certificates)
+select $1::uuid, $2::text, $3::text, $4::text, 'joining', $5::int, $6::text, $7::text, $8::int,
+       $9::text, $10::int, $11::text
+  from changed
 on conflict (incarnation) do nothing)"};
 
 constexpr statement renew_member{"renew_member", R"(
@@ -37,13 +41,25 @@ returning renew_seq)"};
 
 constexpr statement read_version{"read_version", "select version from troupe.membership"};
 
+constexpr statement read_cluster{"read_cluster", "select cluster from troupe.membership"};
+
 constexpr statement list_live{"list_live", R"(
-select incarnation, node, host, build, state, renew_seq, lease_ms, joined_at, why
+select incarnation, node, host, build, state, renew_seq, lease_ms, joined_at, why, process, roles,
+       weight, link_host, link_port, certificates
   from troupe.member where ended_at is null order by node, joined_at)"};
 
 constexpr statement list_all{"list_all", R"(
-select incarnation, node, host, build, state, renew_seq, lease_ms, joined_at, why
+select incarnation, node, host, build, state, renew_seq, lease_ms, joined_at, why, process, roles,
+       weight, link_host, link_port, certificates
   from troupe.member order by node, joined_at)"};
+
+constexpr statement show_member_certificates{"show_member_certificates", R"(
+with changed as (
+  update troupe.membership set version = version + 1
+   where exists (select from troupe.member where incarnation = $1::uuid and ended_at is null)
+  returning version)
+update troupe.member set certificates = $2::text from changed
+ where incarnation = $1::uuid and ended_at is null)"};
 
 constexpr statement change_member_state{"change_member_state", R"(
 with next as (
@@ -57,6 +73,16 @@ update troupe.member m
   from next
  where m.incarnation = $1::uuid and m.ended_at is null and m.state <> $2::text
 returning 1)"};
+
+/// Votes are on one renewal: those on an earlier one are replaced.
+constexpr statement vote_on_member{"vote_on_member", R"(
+update troupe.member
+   set votes = case when voted_seq <> $2::bigint then $3::text
+                    when position($3::text in votes) > 0 then votes
+                    else votes || ' ' || $3::text end,
+       voted_seq = $2::bigint
+ where incarnation = $1::uuid and ended_at is null and renew_seq = $2::bigint
+returning votes)"};
 
 constexpr statement declare_member_dead{"declare_member_dead", R"(
 with next as (
@@ -77,6 +103,20 @@ member_state parse_state(std::string_view text) {
   return found == states.end() ? member_state::dead : *found;
 }
 
+/// Lists of words are stored with a blank between two.
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  for (const auto part : std::views::split(text, ' '))
+    if (!part.empty()) words.emplace_back(part.begin(), part.end());
+  return words;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text.append(text.empty() ? "" : " ").append(word);
+  return text;
+}
+
 std::vector<member_record> members_of(const postgres::rows& found) {
   std::vector<member_record> members;
   members.reserve(found.size());
@@ -89,7 +129,13 @@ std::vector<member_record> members_of(const postgres::rows& found) {
                        .renew_seq = found.int8(i, 5),
                        .lease = std::chrono::milliseconds{found.int4(i, 6)},
                        .joined_at = found.time(i, 7),
-                       .why = found.text(i, 8)});
+                       .why = found.text(i, 8),
+                       .process = found.text(i, 9),
+                       .roles = words_of(found.bytes(i, 10)),
+                       .weight = found.int4(i, 11),
+                       .link_host = found.text(i, 12),
+                       .link_port = static_cast<std::uint16_t>(found.int4(i, 13)),
+                       .certificates = words_of(found.bytes(i, 14))});
   return members;
 }
 
@@ -108,11 +154,23 @@ public:
                       std::chrono::milliseconds timeout)
     : connection_(control.dsn, options_of(incarnation, timeout), timeout + 500ms, dog_) {}
 
+  result<uuid> cluster() override {
+    const std::array calls{call{&read_cluster, {}}};
+    const auto done = run(calls);
+    if (!done) return std::unexpected(done.error());
+    if ((*done)[0].size() != 1) return fail(errc::internal, "troupe.membership has no row");
+    return (*done)[0].id(0, 0);
+  }
+
   result<void> join(const member_record& self) override {
     std::array calls{call{&forget_ended, {}}, call{&join_member, {}}};
     calls[1].arguments.add(self.incarnation).add(std::string_view{self.node});
     calls[1].arguments.add(std::string_view{self.host}).add(std::string_view{self.build});
     calls[1].arguments.add(static_cast<std::int32_t>(self.lease.count()));
+    calls[1].arguments.add(std::string_view{self.process}).add(std::string_view{joined(self.roles)});
+    calls[1].arguments.add(self.weight).add(std::string_view{self.link_host});
+    calls[1].arguments.add(static_cast<std::int32_t>(self.link_port));
+    calls[1].arguments.add(std::string_view{joined(self.certificates)});
     const auto done = run(calls);
     if (!done) return std::unexpected(done.error());
     return {};
@@ -127,6 +185,15 @@ public:
     return renewal{(*done)[0].size() == 1, (*done)[1].int8(0, 0), members_of((*done)[2])};
   }
 
+  result<void> show_certificates(const uuid& incarnation,
+                                 const std::vector<std::string>& certificates) override {
+    std::array calls{call{&show_member_certificates, {}}};
+    calls[0].arguments.add(incarnation).add(std::string_view{joined(certificates)});
+    const auto done = run(calls);
+    if (!done) return std::unexpected(done.error());
+    return {};
+  }
+
   result<bool> change_state(const uuid& incarnation, member_state to,
                             std::string_view why) override {
     std::array calls{call{&change_member_state, {}}};
@@ -134,6 +201,16 @@ public:
     const auto done = run(calls);
     if (!done) return std::unexpected(done.error());
     return (*done)[0].size() == 1;
+  }
+
+  result<std::uint32_t> vote(const uuid& incarnation, std::int64_t seen_seq,
+                             const uuid& voter) override {
+    std::array calls{call{&vote_on_member, {}}};
+    calls[0].arguments.add(incarnation).add(seen_seq).add(std::string_view{to_string(voter)});
+    const auto done = run(calls);
+    if (!done) return std::unexpected(done.error());
+    if ((*done)[0].size() == 0) return 0;
+    return static_cast<std::uint32_t>(words_of((*done)[0].bytes(0, 0)).size());
   }
 
   result<bool> declare_dead(const uuid& incarnation, std::int64_t seen_seq,

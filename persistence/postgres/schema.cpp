@@ -182,7 +182,8 @@ constexpr std::array member_tables{
   ddl{R"(
 create table troupe.membership (
   single  boolean primary key default true check (single),
-  version bigint not null default 0
+  version bigint not null default 0,
+  cluster uuid not null default gen_random_uuid()
 ))"},
   ddl{"insert into troupe.membership default values"},
   // Half-empty pages: a renewal changes no indexed column, so it stays on its page (HOT).
@@ -192,15 +193,31 @@ create table troupe.member (
   node        text not null,
   host        text not null,
   build       text not null,
+  process     text not null,
+  roles       text not null,
+  weight      integer not null check (weight > 0),
+  link_host   text not null default '',
+  link_port   integer not null default 0,
+  certificates text not null default '',
   state       text not null check (state in ('joining', 'active', 'draining', 'left', 'dead')),
   renew_seq   bigint not null default 0,
   lease_ms    integer not null,
+  voted_seq   bigint not null default 0,
+  votes       text not null default '',
   joined_at   timestamptz not null default now(),
   renewed_at  timestamptz not null default now(),
   ended_at    timestamptz,
   why         text not null default '',
   check ((state in ('left', 'dead')) = (ended_at is not null))
 ) with (fillfactor = 50))"},
+  // Shards that an operator wants on the node of that name, as long as it can have them.
+  ddl{R"(
+create table troupe.shard_pin (
+  shard_id integer not null,
+  family   text not null references troupe.family_shards (family),
+  node     text not null,
+  primary key (shard_id, family)
+))"},
 };
 
 constexpr std::array all{

@@ -35,6 +35,7 @@ SETTINGS = {
     "limits.address_rate": "0",
     # a busy machine may keep a renewal waiting
     "cluster.lease": "30s",
+    "cluster.drain_delay": "0s",
     "log.level": "info",
     "log.format": "json",
 }

@@ -104,6 +104,18 @@ result<void> credentials::reload() {
   return {};
 }
 
+std::string credentials::stamps() const {
+  std::string all;
+  for (const auto* file : {&files_.certificate, &files_.key, &files_.authority}) {
+    std::error_code error;
+    const auto written = std::filesystem::last_write_time(*file, error);
+    const auto size = error ? 0 : std::filesystem::file_size(*file, error);
+    all += std::to_string(error ? 0 : written.time_since_epoch().count()) + ' ' +
+           std::to_string(size) + '\n';
+  }
+  return all;
+}
+
 credentials::tls_context credentials::context() const {
   std::scoped_lock lock{mutex_};
   return state_.context;

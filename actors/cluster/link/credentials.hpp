@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "actors/cluster/link/fingerprint.hpp"
 
@@ -34,6 +35,9 @@ public:
   /// When the files do not fit, says so in the log, keeps what was there, and gives the reason; errors as
   /// of `load`.
   result<void> reload();
+
+  /// Changes whenever one of the files does; never fails.
+  std::string stamps() const;
 
   /// For the next handshake, which keeps it.
   tls_context context() const;
