@@ -54,56 +54,6 @@ void append_field(std::string& out, std::string_view key, std::string_view value
 
 } // namespace
 
-/// Shows what the board knows, at the moment somebody asks.
-class node::probe final : public prometheus::Collectable {
-public:
-  explicit probe(const shard_board& board) : board_(board) {}
-
-  std::vector<prometheus::MetricFamily> Collect() const override {
-    prometheus::MetricFamily states{"troupe_shards",
-                                    "Shards of this node by family and state",
-                                    prometheus::MetricType::Gauge,
-                                    {}};
-    prometheus::MetricFamily bytes{"troupe_hot_bytes",
-                                   "Hot state in memory by family, in bytes",
-                                   prometheus::MetricType::Gauge,
-                                   {}};
-    prometheus::MetricFamily waiting{"troupe_shard_waiting",
-                                     "Requests in line at shard actors by family",
-                                     prometheus::MetricType::Gauge,
-                                     {}};
-    for (const auto& info : families) {
-      std::array<std::uint32_t, 7> by_state{};
-      double hot = 0;
-      double line = 0;
-      for (const auto& e : board_.of(info.id)) {
-        ++by_state[static_cast<std::size_t>(e.state.load(std::memory_order_relaxed))];
-        hot += static_cast<double>(e.hot_bytes.load(std::memory_order_relaxed));
-        line += e.waiting.load(std::memory_order_relaxed);
-      }
-      prometheus::ClientMetric::Label family_label{"family", std::string{info.name}};
-      for (std::size_t s = 0; s < by_state.size(); ++s)
-        states.metric.push_back(
-          gauge({family_label, {"state", std::string{to_string(static_cast<shard_state>(s))}}},
-                by_state[s]));
-      bytes.metric.push_back(gauge({family_label}, hot));
-      waiting.metric.push_back(gauge({family_label}, line));
-    }
-    return {std::move(states), std::move(bytes), std::move(waiting)};
-  }
-
-private:
-  static prometheus::ClientMetric gauge(std::vector<prometheus::ClientMetric::Label> labels,
-                                        double value) {
-    prometheus::ClientMetric metric;
-    metric.label = std::move(labels);
-    metric.gauge.value = value;
-    return metric;
-  }
-
-  const shard_board& board_;
-};
-
 node::node(const settings& config) {
   register_message_types();
   system_config_.set("caf.scheduler.policy", "sharing");
@@ -164,7 +114,7 @@ result<void> node::connect(const settings& config) {
     counts[static_cast<std::size_t>(info.id)] = databases_->shard_count(info.id);
   board_ = std::make_unique<shard_board>(counts);
   table_ = std::make_unique<shard_table>(counts, *board_);
-  probe_ = std::make_unique<probe>(*board_);
+  transitions_ = std::make_unique<transition_probe>(*metrics_, *board_);
 
   auto cluster = make_membership_store(addresses_of(config).front(), incarnation_,
                                        config.postgres.statement_timeout)
@@ -188,6 +138,7 @@ result<void> node::connect(const settings& config) {
       .max_requests = links.max_requests,
     },
     *board_, *table_, owners_);
+  shown_ = std::make_unique<node_metrics>(*board_, *links_);
   return links_->start({
     .on_hand_off =
       [this](const uuid& asking, shard_ref ref, std::int64_t epoch) {
@@ -210,6 +161,7 @@ void node::place_soon() const {
 }
 
 void node::on_transition(shard_ref ref, shard_state state, std::int64_t epoch) {
+  transitions_->entered(ref, state);
   links_->on_transition(ref, state, epoch);
   {
     std::scoped_lock lock{moved_mutex_}; // or a waiter could miss it
@@ -286,8 +238,8 @@ void node::spawn_placement(const settings& config) {
 void node::end_users_of_databases() {
   if (!placement_) return;
   caf::scoped_actor self{*system_};
-  for (const auto& actor : {caf::actor_cast<caf::actor>(placement_),
-                            caf::actor_cast<caf::actor>(catalog_copy_)}) {
+  for (const auto& actor :
+       {caf::actor_cast<caf::actor>(placement_), caf::actor_cast<caf::actor>(catalog_copy_)}) {
     self->send_exit(actor, caf::exit_reason::user_shutdown);
     self->wait_for(actor);
   }
@@ -321,7 +273,8 @@ bool node::hand_over(steady_clock::time_point deadline, std::string_view why) {
   };
   std::unique_lock lock{moved_mutex_};
   while (!empty() && somebody_takes() && steady_clock::now() < deadline)
-    moved_.wait_until(lock, std::min(deadline, steady_clock::now() + std::chrono::milliseconds{100}));
+    moved_.wait_until(lock,
+                      std::min(deadline, steady_clock::now() + std::chrono::milliseconds{100}));
   return empty();
 }
 
@@ -364,9 +317,8 @@ void node::spawn_shards(const settings& config) {
                                         {&catalog_, table_.get(), max_sessions}));
           break;
         case family::catalog:
-          place(ref,
-                spawn_catalog_shard(*system_, settings_of(ref),
-                                    {&catalog_, table_.get(), max_sessions, catalog_changed}));
+          place(ref, spawn_catalog_shard(*system_, settings_of(ref),
+                                         {&catalog_, table_.get(), max_sessions, catalog_changed}));
           break;
       }
     }
@@ -405,9 +357,10 @@ void node::spawn_guard_and_passwords(const settings& config) {
 }
 
 gateway::gateway_dependencies node::gateway_parts(const settings& config) {
-  return {*system_,    config,         *table_,       catalog_, guard_,
-          *passwords_, registrations_, caf::actor_cast<catalog_refresher>(catalog_copy_),
-          *revocations_, *metrics_};
+  return {
+    *system_,      config,      *table_,        catalog_,
+    guard_,        *passwords_, registrations_, caf::actor_cast<catalog_refresher>(catalog_copy_),
+    *revocations_, *metrics_};
 }
 
 bool node::stop(steady_clock::time_point deadline) {
@@ -475,9 +428,9 @@ std::vector<gateway::readiness_check> node::readiness() const {
   if (links_->port() != 0) {
     const auto peers = links_->current().peers;
     const auto up = std::ranges::count(peers, true, &remote::interconnect::peer_status::up);
-    checks.push_back({"links", peers.empty() || up > 0,
-                      std::to_string(up) + " of " + std::to_string(peers.size()) +
-                        " other nodes are linked"});
+    checks.push_back(
+      {"links", peers.empty() || up > 0,
+       std::to_string(up) + " of " + std::to_string(peers.size()) + " other nodes are linked"});
   }
   const bool renewed = members_->lease().valid();
   const auto known = members_->current();

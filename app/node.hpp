@@ -16,6 +16,7 @@
 #include "actors/api/revocation.hpp"
 #include "actors/catalog/catalog_replica.hpp"
 #include "actors/cluster/membership.hpp"
+#include "actors/cluster/node_metrics.hpp"
 #include "actors/cluster/placement_actor.hpp"
 #include "actors/cluster/remote/interconnect.hpp"
 #include "actors/cluster/shard_table.hpp"
@@ -57,6 +58,8 @@ public:
 
   const uuid& incarnation() const noexcept { return incarnation_; }
   metric_registry& metrics() noexcept { return *metrics_; }
+  /// Of shards and links.
+  const prometheus::Collectable& more_metrics() const noexcept { return *shown_; }
   caf::actor_system& system() noexcept { return *system_; }
 
   /// Every shard has an owner, this node has renewed within its lease and knows the catalogue.
@@ -66,7 +69,6 @@ public:
   std::string nodes_json() const;
 
 private:
-  class probe;
   explicit node(const settings& config);
   result<void> open(const settings& config);
   result<void> connect(const settings& config);
@@ -91,7 +93,8 @@ private:
   std::unique_ptr<shard_table> table_;
   remote::owner_directory owners_;
   std::unique_ptr<remote::interconnect> links_;
-  std::unique_ptr<probe> probe_;
+  std::unique_ptr<transition_probe> transitions_;
+  std::unique_ptr<node_metrics> shown_;
   placement_actor placement_;
   std::atomic<bool> placing_{false}; ///< `placement_` is there and stays
   catalog_replica_actor catalog_copy_;

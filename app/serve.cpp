@@ -175,6 +175,7 @@ gateway::operations_callbacks callbacks_for(node& running, const configuration& 
     .shards = [&running] { return running.shards_json(); },
     .nodes = [&running] { return running.nodes_json(); },
     .version = [] { return version_json(); },
+    .metrics = [&running] { return running.more_metrics().Collect(); },
     .drain = [&requests] { requests.ask(); },
   };
 }

@@ -565,8 +565,7 @@ private:
                                                            "catalog"};
     for (const auto& role : config_.values.cluster.roles)
       if (!std::ranges::contains(roles, role))
-        complain(where, in_quotes(role) +
-                          " is no role: gateway, directory, player or catalog");
+        complain(where, in_quotes(role) + " is no role: gateway, directory, player or catalog");
   }
 
   template <class Where>

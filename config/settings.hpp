@@ -104,8 +104,8 @@ struct cluster_settings {
   std::chrono::milliseconds lease{2'000};
   std::uint32_t death_polls = 5; ///< without a renewal of a member, until it may be declared dead
   std::chrono::milliseconds death_margin{500}; ///< besides its lease
-  std::vector<std::string> roles; ///< empty: all; else "gateway" and the families it hosts
-  std::uint32_t weight = 100;     ///< its share of shards, against the other nodes' weights
+  std::vector<std::string> roles;      ///< empty: all; else "gateway" and the families it hosts
+  std::uint32_t weight = 100;          ///< its share of shards, against the other nodes' weights
   std::uint32_t moves_per_second = 64; ///< shards this node asks of nodes that go on serving
   std::chrono::milliseconds ramp_up{10'000}; ///< until a node that joined moves at that rate
   std::chrono::milliseconds drain_delay{1'000};

@@ -291,12 +291,13 @@ const std::array table{
           "How long a node that shall end waits for the others to take over its shards.",
           {0, 10 * minute}},
   // -- links --------------------------------------------------------------------------------------------
-  setting{"links.mode",
-          TROUPE_IN(links.mode),
-          "Connections to the other nodes: tls, plain (between loopback addresses only) or off, for "
-          "a node that is alone.",
-          {},
-          link_modes},
+  setting{
+    "links.mode",
+    TROUPE_IN(links.mode),
+    "Connections to the other nodes: tls, plain (between loopback addresses only) or off, for "
+    "a node that is alone.",
+    {},
+    link_modes},
   setting{"links.address",
           TROUPE_IN(links.address),
           "IP address on which the other nodes reach this one; 0.0.0.0 or :: for all.",
@@ -310,13 +311,12 @@ const std::array table{
           "Host name or IP address that the other nodes dial; empty for links.address, or for the "
           "machine's host name when that is all addresses.",
           {0, 255}},
-  setting{"links.certificate_file",
-          TROUPE_IN(links.certificate_file),
-          "PEM file with this node's certificate; `troupe certs node` makes one. Read again when it "
-          "changes."},
+  setting{
+    "links.certificate_file", TROUPE_IN(links.certificate_file),
+    "PEM file with this node's certificate; `troupe certs node` makes one. Read again when it "
+    "changes."},
   setting{"links.key_file", TROUPE_IN(links.key_file), "PEM file with its private key."},
-  setting{"links.authority_file",
-          TROUPE_IN(links.authority_file),
+  setting{"links.authority_file", TROUPE_IN(links.authority_file),
           "PEM file with the certificate of whoever certifies all nodes."},
   setting{"links.dial_timeout",
           TROUPE_IN(links.dial_timeout),

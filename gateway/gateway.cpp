@@ -52,7 +52,8 @@ class public_gateway::implementation {
 public:
   explicit implementation(gateway_dependencies on)
     : services_(on.config, on.routes, on.catalog, std::move(on.guard), on.passwords,
-                std::move(on.registrations), std::move(on.catalog_copy), on.revocations, on.metrics),
+                std::move(on.registrations), std::move(on.catalog_copy), on.revocations,
+                on.metrics),
       routes_(map_of(all_routes())),
       probe_(metric_names()),
       shared_{services_, on.system, routes_, pages_, probe_},

@@ -79,7 +79,9 @@ struct operations_callbacks {
   std::function<std::string()> shards;  ///< JSON
   std::function<std::string()> nodes;   ///< JSON
   std::function<std::string()> version; ///< JSON
-  std::function<void()> drain;          ///< asks the node to drain and end, and returns at once
+  /// Besides those of the registry.
+  std::function<std::vector<prometheus::MetricFamily>()> metrics;
+  std::function<void()> drain; ///< asks the node to drain and end, and returns at once
 };
 
 /// The operations port: health, metrics, insight, draining. Not for the public. Has a thread of its

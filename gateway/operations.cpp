@@ -121,6 +121,7 @@ private:
 
   void metrics(http::exchange& ex) {
     auto families = state_.metrics.Collect();
+    for (auto& family : state_.callbacks.metrics()) families.push_back(std::move(family));
     {
       std::lock_guard lock{state_.mutex};
       if (state_.more)

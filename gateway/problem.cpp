@@ -92,6 +92,8 @@ constexpr std::array table{
     "The request was not done within its time. With the same Idempotency-Key it is safe to try again."},
   problem{errc::draining, 503, "draining", "Draining",
           "This server is about to stop. Try again; another one will answer."},
+  problem{errc::not_owner, 503, "not-owner", "Not the owner",
+          "The part of the data that this request needs has moved. Safe to try again."},
   problem{errc::internal, 500, "internal", "Internal error",
           "A fault of the server. Its log has more under the request's id."},
 };

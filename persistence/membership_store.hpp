@@ -33,18 +33,16 @@ struct member_record {
   member_state state = member_state::joining;
   std::int64_t renew_seq = 0; ///< grows with every renewal
   std::chrono::milliseconds lease{0};
-  timestamp joined_at; ///< by the database's clock: for people, never compared
-  std::string why;     ///< of the last change of state
-  std::string process; ///< which process of which machine it is; empty: unknown
+  timestamp joined_at;            ///< by the database's clock: for people, never compared
+  std::string why;                ///< of the last change of state
+  std::string process;            ///< which process of which machine it is; empty: unknown
   std::vector<std::string> roles; ///< "gateway" and the names of the families it hosts
   std::int32_t weight = 100;
   std::string link_host; ///< where other nodes reach it; empty: not at all
   std::uint16_t link_port = 0;
   std::vector<std::string> certificates; ///< fingerprints it may show, in hexadecimal
 
-  bool has_role(std::string_view role) const noexcept {
-    return std::ranges::contains(roles, role);
-  }
+  bool has_role(std::string_view role) const noexcept { return std::ranges::contains(roles, role); }
   bool hosts(family fam) const noexcept { return has_role(to_string(fam)); }
 };
 

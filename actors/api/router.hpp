@@ -19,7 +19,8 @@ inline constexpr family family_of<catalog_actor> = family::catalog;
 
 /// Where to send a request for a shard.
 struct shard_route {
-  caf::strong_actor_ptr first; ///< the shard actor when this node seems to own it; null: nobody knows
+  caf::strong_actor_ptr
+    first; ///< the shard actor when this node seems to own it; null: nobody knows
   /// Takes any request for the shard to its owner, wherever that is; null when `first` does that
   /// already. To be asked when `first` answers `not_owner`.
   caf::strong_actor_ptr elsewhere;

@@ -55,8 +55,8 @@ void look(replica_pointer self) {
     return answer(state.waiting, &full);
   }
   state.served = std::exchange(state.waiting, {});
-  caf::anon_send(storage.reader, load_request{1, the_catalog, load_catalog{},
-                                              caf::actor_cast<shard_client>(self)});
+  caf::anon_send(storage.reader,
+                 load_request{1, the_catalog, load_catalog{}, caf::actor_cast<shard_client>(self)});
   state.loading = std::move(storage);
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <caf/all.hpp>
-#include <functional>
 #include <cstddef>
+#include <functional>
 
 #include "actors/api/interfaces.hpp"
 #include "actors/api/router.hpp"
@@ -14,8 +14,8 @@ using catalog_shard_actor = catalog_actor::extend_with<shard_actor>;
 
 struct catalog_dependencies {
   catalog_view* view = nullptr; ///< the node's copy, swapped after every change; outlives the actor
-  const router* routes = nullptr; ///< to the directory, for name jobs
-  std::size_t max_sessions = 20;  ///< per staff account
+  const router* routes = nullptr;  ///< to the directory, for name jobs
+  std::size_t max_sessions = 20;   ///< per staff account
   std::function<void()> on_change; ///< after each change is durable: for the other nodes' copies
 };
 

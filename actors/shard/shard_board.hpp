@@ -30,9 +30,7 @@ public:
   entry& at(shard_ref ref) noexcept {
     return entries_[static_cast<std::size_t>(ref.fam)][static_cast<std::size_t>(ref.shard)];
   }
-  const entry& at(shard_ref ref) const noexcept {
-    return const_cast<shard_board*>(this)->at(ref);
-  }
+  const entry& at(shard_ref ref) const noexcept { return const_cast<shard_board*>(this)->at(ref); }
   const std::vector<entry>& of(family fam) const noexcept {
     return entries_[static_cast<std::size_t>(fam)];
   }

@@ -219,8 +219,7 @@ void shard_core::load(load_key key, load_handler done) {
     return;
   }
   loads_.emplace(ticket, std::move(done));
-  caf::anon_send(storage_.reader,
-                 load_request{ticket, settings_.ref, std::move(key), me_});
+  caf::anon_send(storage_.reader, load_request{ticket, settings_.ref, std::move(key), me_});
 }
 
 void shard_core::on(load_receipts& receipts) {
@@ -271,10 +270,9 @@ void shard_core::job_ended(job_record job, bool done) {
 }
 
 void shard_core::enqueue_job_later(job_record job) {
-  self_->run_delayed(std::chrono::seconds(1),
-                     [this, job = std::move(job), tenure = life_.epoch()] {
-                       if (active() && life_.epoch() == tenure) enqueue_job(job);
-                     });
+  self_->run_delayed(std::chrono::seconds(1), [this, job = std::move(job), tenure = life_.epoch()] {
+    if (active() && life_.epoch() == tenure) enqueue_job(job);
+  });
 }
 
 } // namespace troupe

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -15,6 +16,8 @@ enum class shard_state : std::uint8_t {
   released,  ///< given up by itself
   fenced,    ///< a higher epoch exists: all memory dropped
 };
+
+inline constexpr std::size_t shard_state_count = 7;
 
 std::string_view to_string(shard_state s) noexcept;
 

@@ -60,8 +60,9 @@ task<result<void>> post_studio(context& c) {
   if (!created) co_return std::unexpected(std::move(created.error()));
   c.replayed(created->replayed);
   const auto& studio = created->value.studio;
-  co_await see_in_catalog(
-    c, [id = studio.id](const catalog_snapshot& catalog) { return catalog.find_studio(id) != nullptr; });
+  co_await see_in_catalog(c, [id = studio.id](const catalog_snapshot& catalog) {
+    return catalog.find_studio(id) != nullptr;
+  });
   c.reply(201, views::created_studio{studio.id,
                                      studio.name,
                                      studio.created_at,

@@ -106,7 +106,8 @@ lane_actor::behavior_type lane(lane_pointer self, batch_writer::settings setting
     },
     [self](acquire_request& request) {
       auto& s = self->state;
-      s.acquisitions.emplace(s.writer->acquire(request.shard, request.seen_epoch), std::move(request.reply_to));
+      s.acquisitions.emplace(s.writer->acquire(request.shard, request.seen_epoch),
+                             std::move(request.reply_to));
       flush_soon(self);
     },
     [self](const release_request& request) {

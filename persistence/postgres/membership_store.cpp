@@ -167,7 +167,9 @@ public:
     calls[1].arguments.add(self.incarnation).add(std::string_view{self.node});
     calls[1].arguments.add(std::string_view{self.host}).add(std::string_view{self.build});
     calls[1].arguments.add(static_cast<std::int32_t>(self.lease.count()));
-    calls[1].arguments.add(std::string_view{self.process}).add(std::string_view{joined(self.roles)});
+    calls[1]
+      .arguments.add(std::string_view{self.process})
+      .add(std::string_view{joined(self.roles)});
     calls[1].arguments.add(self.weight).add(std::string_view{self.link_host});
     calls[1].arguments.add(static_cast<std::int32_t>(self.link_port));
     calls[1].arguments.add(std::string_view{joined(self.certificates)});

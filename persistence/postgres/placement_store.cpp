@@ -42,9 +42,9 @@ public:
   postgres_placement(std::span<const database_address> databases, const uuid& incarnation,
                      std::chrono::milliseconds timeout) {
     for (const auto& database : databases)
-      databases_.push_back({database.name,
-                            {database.dsn, options_of(to_string(incarnation), timeout),
-                             timeout + 500ms, dog_}});
+      databases_.push_back(
+        {database.name,
+         {database.dsn, options_of(to_string(incarnation), timeout), timeout + 500ms, dog_}});
   }
 
   result<picture> read() override {

@@ -142,6 +142,8 @@ inline writer_actor::behavior_type memory_writer(writer_actor::pointer, memory_t
       acquire_receipt receipt{request.shard, 0, {errc::none, {}, {}, {}}};
       if (tables->refuse_acquires)
         receipt.why.code = errc::storage_unavailable;
+      else if (tables->epochs[request.shard] != request.seen_epoch)
+        receipt.why.code = errc::precondition_failed;
       else
         receipt.epoch = ++tables->epochs[request.shard];
       caf::anon_send(request.reply_to, receipt);

@@ -142,12 +142,12 @@ CAF_TEST(a fenced shard drops its memory and answers nothing from it) {
   tables.release_held();
   settle();
   CAF_REQUIRE(write->why && waiting->why);
-  CAF_CHECK_EQUAL(write->why->code, errc::shard_unavailable);
-  CAF_CHECK_EQUAL(waiting->why->code, errc::shard_unavailable);
+  CAF_CHECK_EQUAL(write->why->code, errc::not_owner);
+  CAF_CHECK_EQUAL(waiting->why->code, errc::not_owner);
   CAF_CHECK_EQUAL(board.at({family::player, 0}).state.load(), shard_state::fenced);
   auto read = ask<player_profile>(players, fresh_call(), read_player{ann});
   CAF_REQUIRE(read.why);
-  CAF_CHECK_EQUAL(read.why->code, errc::shard_unavailable);
+  CAF_CHECK_EQUAL(read.why->code, errc::not_owner);
   CAF_CHECK_EQUAL(storage.writer_credits->taken(), 0u);
 }
 
@@ -222,7 +222,7 @@ CAF_TEST(a released shard finishes what is under way and takes nothing new) {
   CAF_CHECK(!*box);
   auto refused = ask<player_profile>(players, fresh_call(), read_player{ann});
   CAF_REQUIRE(refused.why);
-  CAF_CHECK_EQUAL(refused.why->code, errc::draining);
+  CAF_CHECK_EQUAL(refused.why->code, errc::not_owner);
   tables.release_held();
   settle();
   CAF_CHECK(write->value);

@@ -31,8 +31,8 @@ struct shard_fixture : test_coordinator_fixture<> {
 
   memory_tables tables;
   catalog_view view;
-  shard_table table{counts};
   shard_board board{counts};
+  shard_table table{counts, board};
   uuid incarnation = make_uuid_v7();
   node_lease lease;
   shard_storage storage = spawn_memory_storage(sys, &tables);
@@ -41,7 +41,13 @@ struct shard_fixture : test_coordinator_fixture<> {
   catalog_shard_actor catalog;
 
   shard_settings settings_of(family fam) {
-    return {{fam, 0}, incarnation, storage, &board.at({fam, 0}), &lease};
+    return {{fam, 0}, incarnation, &board.at({fam, 0}), &lease};
+  }
+
+  /// What placement does for a shard that is wanted here.
+  template <class Actor>
+  void place(const Actor& shard, family fam) {
+    caf::anon_send(shard, acquire_shard{tables.epochs[{fam, 0}], storage});
   }
 
   /// Spawns the shards; `settle` brings them to life.
@@ -50,6 +56,9 @@ struct shard_fixture : test_coordinator_fixture<> {
     players = spawn_player_shard(sys, settings_of(family::player), {&view, &table, 3});
     directory = spawn_directory_shard(sys, settings_of(family::directory), {&table});
     catalog = spawn_catalog_shard(sys, settings_of(family::catalog), {&view, &table, 3});
+    place(players, family::player);
+    place(directory, family::directory);
+    place(catalog, family::catalog);
     table.place({family::player, 0}, caf::actor_cast<caf::strong_actor_ptr>(players));
     table.place({family::directory, 0}, caf::actor_cast<caf::strong_actor_ptr>(directory));
     table.place({family::catalog, 0}, caf::actor_cast<caf::strong_actor_ptr>(catalog));

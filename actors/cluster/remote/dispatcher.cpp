@@ -106,32 +106,33 @@ void dispatcher::park(std::uint64_t number, pending& request) {
 void dispatcher::pause(pending& request) {
   const auto doublings = std::min(request.hops - std::min(request.hops, immediate_hops), 5u);
   request.where = place::later;
-  request.retry_at = clock::now() + std::min<clock::duration>(first_pause * (1 << doublings),
-                                                              longest_pause);
+  request.retry_at = clock::now() +
+                     std::min<clock::duration>(first_pause * (1 << doublings), longest_pause);
 }
 
 void dispatcher::send_to(std::uint64_t number, pending& request, const uuid& node,
                          std::int64_t epoch) {
   const auto now = clock::now();
-  if (request.deadline <= now) return settle_failure(number, {errc::timed_out, {}, {}, {}}, 0, {}, {});
+  if (request.deadline <= now)
+    return settle_failure(number, {errc::timed_out, {}, {}, {}}, 0, {}, {});
   auto& outstanding = outstanding_[node];
   if (outstanding >= limits_.per_node) {
     ++counts_.refused;
     return finish(number, error_message({errc::overloaded, {}, {}, 1}));
   }
   const auto& c = request.content.get_as<call>(0);
-  request_head head{.id = number,
-                    .kind = request.kind->id,
-                    .family = static_cast<std::uint8_t>(request.shard.fam),
-                    .shard = request.shard.shard,
-                    .epoch = epoch,
-                    .op_id = c.op_id,
-                    .request_hash = c.request_hash,
-                    .remaining_ms = static_cast<std::uint32_t>(std::min<std::int64_t>(
-                      std::chrono::ceil<std::chrono::milliseconds>(request.deadline - now).count(),
-                      UINT32_MAX)),
-                    .trace = c.request_id,
-                    .again = c.again};
+  request_head head{
+    .id = number,
+    .kind = request.kind->id,
+    .family = static_cast<std::uint8_t>(request.shard.fam),
+    .shard = request.shard.shard,
+    .epoch = epoch,
+    .op_id = c.op_id,
+    .request_hash = c.request_hash,
+    .remaining_ms = static_cast<std::uint32_t>(std::min<std::int64_t>(
+      std::chrono::ceil<std::chrono::milliseconds>(request.deadline - now).count(), UINT32_MAX)),
+    .trace = c.request_id,
+    .again = c.again};
   head_.clear();
   body_.clear();
   append_msgpack(head_, head);

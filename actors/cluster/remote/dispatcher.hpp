@@ -42,15 +42,15 @@ public:
   using clock = std::chrono::steady_clock;
 
   struct bounds {
-    std::uint32_t requests = 65'536;     ///< under way altogether
-    std::uint32_t per_node = 8'192;      ///< sent to one node and not answered
+    std::uint32_t requests = 65'536; ///< under way altogether
+    std::uint32_t per_node = 8'192;  ///< sent to one node and not answered
   };
   struct counts {
-    std::uint64_t sent = 0;     ///< to other nodes
-    std::uint64_t retried = 0;  ///< any attempt but a request's first
-    std::uint64_t parked = 0;   ///< had to wait for an owner or a link
-    std::uint64_t refused = 0;  ///< over the bounds
-    std::uint64_t expired = 0;  ///< at their deadline
+    std::uint64_t sent = 0;    ///< to other nodes
+    std::uint64_t retried = 0; ///< any attempt but a request's first
+    std::uint64_t parked = 0;  ///< had to wait for an owner or a link
+    std::uint64_t refused = 0; ///< over the bounds
+    std::uint64_t expired = 0; ///< at their deadline
     std::uint32_t under_way = 0;
     std::uint32_t waiting = 0; ///< of them, for an owner or a link
   };

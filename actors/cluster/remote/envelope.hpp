@@ -31,17 +31,17 @@ enum class item_kind : std::uint8_t {
 
 /// A request for a shard.
 struct request_head {
-  std::uint64_t id = 0;       ///< the sender's, for the answer
-  std::uint16_t kind = 0;     ///< of the request, see wire_kinds.hpp
-  std::uint16_t schema = 1;   ///< of its body
-  std::uint8_t family = 0;    ///< number of the shard's family
+  std::uint64_t id = 0;     ///< the sender's, for the answer
+  std::uint16_t kind = 0;   ///< of the request, see wire_kinds.hpp
+  std::uint16_t schema = 1; ///< of its body
+  std::uint8_t family = 0;  ///< number of the shard's family
   std::int32_t shard = 0;
-  std::int64_t epoch = 0;     ///< at which the sender knows the receiver to own it; 0: not known
+  std::int64_t epoch = 0; ///< at which the sender knows the receiver to own it; 0: not known
   uuid op_id;
-  digest request_hash{};      ///< all zero: the client named no operation
+  digest request_hash{};          ///< all zero: the client named no operation
   std::uint32_t remaining_ms = 0; ///< until the deadline
-  uuid trace;                 ///< the request's id in logs
-  bool again = false;         ///< an earlier attempt may have been carried out
+  uuid trace;                     ///< the request's id in logs
+  bool again = false;             ///< an earlier attempt may have been carried out
 };
 
 struct answer_head {

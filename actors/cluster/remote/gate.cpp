@@ -18,9 +18,9 @@ constexpr std::chrono::milliseconds longest_deadline = 10min;
 
 } // namespace
 
-gate::gate(caf::actor_system& system, boost::asio::io_context& io, const uuid& self, const shard_table& table,
-           const shard_board& board, const owner_directory& owners, transport& way,
-           std::uint32_t per_node)
+gate::gate(caf::actor_system& system, boost::asio::io_context& io, const uuid& self,
+           const shard_table& table, const shard_board& board, const owner_directory& owners,
+           transport& way, std::uint32_t per_node)
   : self_(self),
     table_(table),
     board_(board),

@@ -45,9 +45,9 @@ public:
   };
 
   /// `per_node`: requests of one node that may be under way.
-  gate(caf::actor_system& system, boost::asio::io_context& io, const uuid& self, const shard_table& table,
-       const shard_board& board, const owner_directory& owners, transport& way,
-       std::uint32_t per_node);
+  gate(caf::actor_system& system, boost::asio::io_context& io, const uuid& self,
+       const shard_table& table, const shard_board& board, const owner_directory& owners,
+       transport& way, std::uint32_t per_node);
 
   /// A request item of `node`.
   void on_request(const uuid& node, std::string_view head, std::string_view body);

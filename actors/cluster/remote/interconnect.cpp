@@ -346,8 +346,8 @@ void interconnect::publish() {
     if (member.incarnation == settings_.self || member.link_host.empty()) continue;
     const auto found = outboxes_.find(member.incarnation);
     const bool up = found != outboxes_.end();
-    next.peers.push_back({member.incarnation, up,
-                          up ? found->second.link->queued() + found->second.bytes.size() : 0});
+    next.peers.push_back(
+      {member.incarnation, up, up ? found->second.link->queued() + found->second.bytes.size() : 0});
   }
   next.requests = dispatcher_->count();
   next.entered = gate_->count();

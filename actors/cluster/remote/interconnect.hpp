@@ -151,7 +151,8 @@ private:
   std::uint16_t port_ = 0;
 
   boost::asio::io_context io_{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> busy_{io_.get_executor()};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> busy_{
+    io_.get_executor()};
   boost::asio::steady_timer timer_{io_};
   // Of the thread alone.
   std::shared_ptr<links::link_hub> hub_;

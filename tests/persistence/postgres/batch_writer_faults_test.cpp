@@ -187,7 +187,7 @@ TEST_CASE(
   const auto numbers = f.write_two();
   auto paused = std::async(std::launch::async, [&] { f.lane.run(); });
   REQUIRE(f.proxy.wait_for_commit());
-  CHECK(heir.acquire(shard_a) == 2);
+  CHECK(heir.acquire(shard_a, 1) == 2);
   f.proxy.resume();
   paused.get();
   CHECK(f.lane.has_status(numbers[0], write_status::fenced));

@@ -193,7 +193,7 @@ TEST_CASE("a fenced shard drops out of a batch and the rest of it commits") {
   const auto after = lane.write(register_game_unit(player_shard(2), 1, make_uuid_v7(), game));
   lane.run();
   CHECK(lane.has_status(after, write_status::fenced));
-  CHECK(lane.acquire(player_shard(2)) == 3);
+  CHECK(lane.acquire(player_shard(2), 2) == 3);
   const auto regained = lane.write(register_game_unit(player_shard(2), 3, make_uuid_v7(), game));
   lane.run();
   CHECK(lane.has_status(regained, write_status::committed));
@@ -223,6 +223,18 @@ TEST_CASE("a unit of a shard or a tenure that the lane does not hold is fenced")
   lane.run();
   CHECK(lane.has_status(never, write_status::fenced));
   CHECK(lane.has_status(old, write_status::fenced));
+}
+
+TEST_CASE("a shard is acquired only at the epoch that was seen, unless it is one's own") {
+  test_database database;
+  test_lane first{database.dsn()};
+  test_lane second{database.dsn()};
+  REQUIRE(first.acquire(player_shard(1), 0) == 1);
+  CHECK(second.acquire(player_shard(1), 0) == 0); // of two that saw nobody, the slower one
+  CHECK(first.acquire(player_shard(1), 0) == 2);  // as if the answer had been lost
+  CHECK(second.acquire(player_shard(1), 2) == 3);
+  CHECK(database.number("select epoch from troupe.shard_fence where shard_id = 1 and "
+                        "family = 'player'") == 3);
 }
 
 TEST_CASE("a released shard has no owner, and what was sent before is committed") {
@@ -390,19 +402,19 @@ TEST_CASE("exactly one of two incarnations that saw the same epoch gets the next
   const auto shard = player_shard(8);
   test_lane one{database.dsn()};
   test_lane two{database.dsn()};
+  std::int64_t epoch = 0;
   for (int round = 0; round < 20; ++round) {
-    auto racing = std::async(std::launch::async, [&] { return one.acquire(shard); });
-    const auto b = two.acquire(shard);
+    auto racing = std::async(std::launch::async, [&] { return one.acquire(shard, epoch); });
+    const auto b = two.acquire(shard, epoch);
     const auto a = racing.get();
-    REQUIRE(a != 0);
-    REQUIRE(b != 0);
-    CHECK(a != b);
+    // Whoever has it may take it again, whatever it saw.
+    REQUIRE((a == 0) != (b == 0));
     auto& winner = a > b ? one : two;
     auto& loser = a > b ? two : one;
     const auto lost = loser.write(
-      register_game_unit(shard, std::min(a, b), make_uuid_v7(), make_uuid_v7()));
-    const auto won = winner.write(
-      register_game_unit(shard, std::max(a, b), make_uuid_v7(), make_uuid_v7()));
+      register_game_unit(shard, std::max<std::int64_t>(epoch, 1), make_uuid_v7(), make_uuid_v7()));
+    epoch = std::max(a, b);
+    const auto won = winner.write(register_game_unit(shard, epoch, make_uuid_v7(), make_uuid_v7()));
     loser.run();
     winner.run();
     CHECK(loser.has_status(lost, write_status::fenced));

@@ -79,7 +79,7 @@ TEST_CASE("a set over two databases serves every shard where it lives") {
   for (int shard = 0; shard < 16; ++shard) {
     const auto& storage = set.at(player_shard(shard));
     writers.insert(storage.writer.id());
-    me.self->send(storage.writer, acquire_request{player_shard(shard), me.handle()});
+    me.self->send(storage.writer, acquire_request{player_shard(shard), 0, me.handle()});
     const auto acquired = me.receive<acquire_receipt>();
     REQUIRE(acquired);
     CHECK(acquired->why.code == errc::none);
@@ -136,7 +136,7 @@ TEST_CASE("units that come together commit together, and answers to one shard co
   REQUIRE(opened);
   client me{system};
   const auto& storage = (*opened)->at(player_shard(3));
-  me.self->send(storage.writer, acquire_request{player_shard(3), me.handle()});
+  me.self->send(storage.writer, acquire_request{player_shard(3), 0, me.handle()});
   REQUIRE(me.receive<acquire_receipt>());
   constexpr std::uint64_t count = 500;
   for (std::uint64_t i = 0; i < count; ++i)
@@ -174,7 +174,7 @@ TEST_CASE("a database that goes away and comes back shows in the health, and not
   client me{system};
   for (int shard = 0; shard < 2; ++shard) {
     me.self->send(set.at(player_shard(shard)).writer,
-                  acquire_request{player_shard(shard), me.handle()});
+                  acquire_request{player_shard(shard), 0, me.handle()});
     REQUIRE(me.receive<acquire_receipt>());
   }
   proxy.set_down(true);

@@ -37,9 +37,9 @@ public:
   postgres::batch_writer& writer() noexcept { return writer_; }
   const metric_registry& metrics() const noexcept { return metrics_; }
 
-  /// The new epoch, or 0.
-  std::int64_t acquire(shard_ref shard) {
-    const auto number = writer_.acquire(shard);
+  /// The new epoch, or 0: the fence was neither at `seen_epoch` nor this lane's own.
+  std::int64_t acquire(shard_ref shard, std::int64_t seen_epoch = 0) {
+    const auto number = writer_.acquire(shard, seen_epoch);
     run();
     const auto found = epochs_.find(number);
     return found == epochs_.end() ? 0 : found->second;

@@ -14,13 +14,19 @@ struct watching {
   death_watch watch{{.polls = 5, .margin = 500ms, .longest_gap = 1'500ms}};
   death_watch::clock::time_point now{1h};
 
+  std::vector<death_watch::suspect> last; ///< of the last poll, with those that need a vote
+
+  /// Those that are certainly gone.
   std::vector<death_watch::suspect> poll(std::chrono::milliseconds after,
                                          std::chrono::milliseconds took = 0ms) {
     now += after;
     const auto sent = now;
     now += took;
     const member_record both[]{{.incarnation = self, .lease = 2'000ms}, peer};
-    return watch.observe(sent, now, both, self);
+    last = watch.observe(sent, now, both, self);
+    auto certain = last;
+    std::erase_if(certain, [](const auto& one) { return !one.certain; });
+    return certain;
   }
 
   /// Polls without a renewal until the peer is a suspect; how long that took.
@@ -52,6 +58,18 @@ TEST_CASE("a member that stops renewing is a suspect after its lease and the mar
   ++w.peer.renew_seq; // it lives after all
   CHECK(w.poll(500ms).empty());
   CHECK(w.until_suspected(500ms) == 2'500ms);
+}
+
+TEST_CASE("a member whose lease alone is over needs the vote of another one") {
+  watching w;
+  REQUIRE(w.poll(500ms).empty());
+  for (int i = 0; i < 3; ++i) {
+    CHECK(w.poll(500ms).empty());
+    CHECK(w.last.empty());
+  }
+  CHECK(w.poll(500ms).empty()); // 2 s after the first one
+  REQUIRE(w.last.size() == 1);
+  CHECK_FALSE(w.last[0].certain);
 }
 
 TEST_CASE("few polls are not enough, however long they took") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <doctest/doctest.h>
 #include <map>
+#include <set>
 
 using namespace troupe;
 using namespace std::chrono_literals;
@@ -13,6 +14,7 @@ namespace {
 struct shared_tables {
   std::int64_t version = 0;
   std::map<uuid, member_record> members;
+  std::map<std::pair<uuid, std::int64_t>, std::set<uuid>> votes;
   bool away = false;
 };
 
@@ -20,6 +22,22 @@ class memory_store final : public membership_store {
 public:
   explicit memory_store(std::shared_ptr<shared_tables> tables) : tables_(std::move(tables)) {}
 
+  result<uuid> cluster() override { return uuid{}; }
+  result<void> show_certificates(const uuid& incarnation,
+                                 const std::vector<std::string>& certificates) override {
+    if (tables_->away) return fail(errc::storage_unavailable);
+    tables_->members.at(incarnation).certificates = certificates;
+    return {};
+  }
+  result<std::uint32_t> vote(const uuid& incarnation, std::int64_t seen_seq,
+                             const uuid& voter) override {
+    if (tables_->away) return fail(errc::storage_unavailable);
+    const auto& member = tables_->members.at(incarnation);
+    if (ended(member) || member.renew_seq != seen_seq) return 0;
+    auto& votes = tables_->votes[{incarnation, seen_seq}];
+    votes.insert(voter);
+    return static_cast<std::uint32_t>(votes.size());
+  }
   result<void> join(const member_record& self) override {
     if (tables_->away) return fail(errc::storage_unavailable);
     if (tables_->members.emplace(self.incarnation, self).second) ++tables_->version;
