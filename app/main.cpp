@@ -53,6 +53,7 @@ int run(int argc, char** argv) {
   troupe::command_line line{root};
   troupe::add_serve_command(root, line);
   troupe::add_migrate_command(root, line);
+  troupe::add_drain_command(root, line);
   troupe::add_generate_command(root, line);
   troupe::add_nodes_command(root, line);
   troupe::add_shards_command(root, line);

@@ -463,6 +463,13 @@ std::string node::shards_json() const {
       out += ",\"shard\":" + std::to_string(s) +
              ",\"epoch\":" + std::to_string(list[s].epoch.load()) + ',';
       append_field(out, "state", to_string(list[s].state.load()));
+      // Whom this node would ask.
+      const auto known = owners_.find({info.id, static_cast<std::int32_t>(s)});
+      out += ",\"owner\":";
+      if (known.owner.is_nil())
+        out += "null";
+      else
+        append_json_string(out, to_string(known.owner));
       out += ",\"hot_bytes\":" + std::to_string(list[s].hot_bytes.load()) +
              ",\"waiting\":" + std::to_string(list[s].waiting.load()) + '}';
     }
@@ -472,6 +479,7 @@ std::string node::shards_json() const {
 
 std::string node::nodes_json() const {
   const auto known = members_->current();
+  const auto peers = links_->current().peers;
   std::string out = "{\"self\":";
   append_json_string(out, to_string(incarnation_));
   out += ",\"version\":" + std::to_string(known->version) + ",\"nodes\":[";
@@ -490,6 +498,17 @@ std::string node::nodes_json() const {
     append_field(out, "joined_at", to_string(member.joined_at));
     out += ',';
     append_field(out, "state", to_string(member.state));
+    out += ",\"roles\":[";
+    for (std::size_t i = 0; i < member.roles.size(); ++i) {
+      if (i > 0) out += ',';
+      append_json_string(out, member.roles[i]);
+    }
+    out += "],\"weight\":" + std::to_string(member.weight);
+    if (const auto peer = std::ranges::find(peers, member.incarnation,
+                                            &remote::interconnect::peer_status::node);
+        peer != peers.end())
+      out += std::string{",\"linked\":"} + (peer->up ? "true" : "false") +
+             ",\"queued_bytes\":" + std::to_string(peer->queued);
     out += '}';
   }
   return out += "]}";

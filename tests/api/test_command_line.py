@@ -48,6 +48,7 @@ def troupe(*words: str, cwd: pathlib.Path, **environment: str) -> subprocess.Com
         ("certs", "ca"),
         ("certs", "node"),
         ("healthcheck",),
+        ("drain",),
         ("version",),
     ],
 )

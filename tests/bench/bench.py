@@ -2,7 +2,7 @@
 
     ./dev bench [NAME...] [--seconds N] [--rounds N] [--json FILE]
 
-NAME is any of get, put, latency, million; without a name all of them, `quick` a short run of all. The rounds of
+NAME is any of get, put, latency, links, million; without a name all of them, `quick` a short run of all. The rounds of
 the two sides of a comparison alternate and medians are compared, because on one machine only ratios mean
 anything. docs/operations/performance.md says what each figure means. The exit code is 1 when a figure is missed
 and 2 when something could not be measured.
@@ -59,7 +59,7 @@ PLAYERS = 12_000
 HOT_PLAYERS = 10_000
 STUDIOS = 40
 PG_BIN = pathlib.Path("/usr/lib/postgresql/17/bin")
-NAMES = ("get", "put", "latency", "million")
+NAMES = ("get", "put", "latency", "links", "million")
 
 
 def say(text: str) -> None:
@@ -311,13 +311,15 @@ level = "warn"
         return file
 
     @contextlib.contextmanager
-    def serving(self, config: pathlib.Path) -> Iterator[tuple[int, Process]]:
-        """troupe serve: its port and its process."""
-        log, ready = self.folder / "troupe.log", self.folder / "ready.json"
+    def serving(
+        self, config: pathlib.Path, *flags: str, name: str = "troupe"
+    ) -> Iterator[tuple[int, Process]]:
+        """troupe serve: its port and its process. The name is for its files."""
+        log, ready = self.folder / f"{name}.log", self.folder / f"{name}.ready.json"
         for file in (log, ready):
             file.unlink(missing_ok=True)
         command = [self.binary, "serve", "--config", config, "--ready-file", ready]
-        command += ["--http.port=0", "--operations.port=0"]
+        command += ["--http.port=0", "--operations.port=0", *flags]
         process = start([str(word) for word in command], log, dies_with_parent=signal.SIGTERM)
         try:
             poll(lambda: ready.exists() or not process.alive(), 60)
@@ -612,6 +614,64 @@ def measure_get(bench: Bench, world: World, port: int, peer_port: int) -> None:
                 f"GET me : {name}", per_second(ours), per_second(theirs), ours / theirs, needed, "x"
             )
         )
+
+
+@contextlib.contextmanager
+def linked_nodes(bench: Bench, world: World, mode: str) -> Iterator[tuple[int, int]]:
+    """The ports of a node that owns all shards and of one that owns none, with links between them."""
+
+    def flags(node: str, roles: str) -> list[str]:
+        chosen = [f"--cluster.node={node}", f"--cluster.roles={roles}", f"--links.mode={mode}"]
+        chosen += ["--cluster.drain_delay=0s"]
+        if mode == "tls":
+            for setting, file in (("certificate", f"{node}.crt"), ("key", f"{node}.key")):
+                chosen.append(f"--links.{setting}_file={certificates / file}")
+            chosen.append(f"--links.authority_file={certificates / 'ca.crt'}")
+        return chosen
+
+    certificates = bench.folder / "certificates"
+    out = ("--out", certificates, "--force")
+    bench.troupe("certs", "ca", *out, config=world.config)
+    for node in ("owner", "gateway"):
+        bench.troupe("certs", "node", node, "--ip", "127.0.0.1", *out, config=world.config)
+    owner = flags("owner", "gateway,directory,player,catalog")
+    with bench.serving(world.config, *owner, name="owner") as (there, _):
+        with bench.serving(world.config, *flags("gateway", "gateway"), name="gateway") as (here, _):
+            for port in (there, here):  # warm
+                bench.wrk(port, 2, "me", world.hot_tokens)
+            yield there, here
+
+
+def measure_links(bench: Bench, world: World) -> None:
+    """GET /v1/players/me through a node that owns nothing, against the owner's node; TLS against plain links."""
+    say(
+        f"links: GET /v1/players/me of {HOT_PLAYERS:,} players with {CONNECTIONS} connections, two nodes;"
+        f" {bench.rounds} rounds of {bench.seconds} s each"
+    )
+
+    def read(port: int) -> float:
+        return bench.wrk(port, bench.seconds, "me", world.hot_tokens)
+
+    remote: dict[str, list[float]] = {"tls": [], "plain": []}
+    shares: dict[str, list[float]] = {"tls": [], "plain": []}
+    for number_of_round in range(bench.rounds):
+        for mode in ("tls", "plain") if number_of_round % 2 else ("plain", "tls"):
+            with linked_nodes(bench, world, mode) as (there, here):
+                local, through = read(there), read(here)
+            remote[mode].append(through)
+            shares[mode].append(through / local)
+            say(
+                f"round {number_of_round + 1} of {bench.rounds}: {mode} links {through:,.0f}/s,"
+                f" at the owner {local:,.0f}/s"
+            )
+    bench.report.raw.update({f"links {mode}": values for mode, values in remote.items()})
+    tls, plain = (statistics.median(remote[mode]) for mode in ("tls", "plain"))
+    share = statistics.median(shares["tls"])
+    ratio = statistics.median(a / b for a, b in zip(remote["tls"], remote["plain"]))
+    bench.report.figures += [
+        Figure("GET me through a link", per_second(tls), per_second(tls / share), share, 0.5, "x"),
+        Figure("links: TLS, plain", per_second(tls), per_second(plain), ratio, 0.8, "x"),
+    ]
 
 
 class Writes:
@@ -1018,8 +1078,10 @@ class Memory:
 
 def measure(bench: Bench, names: list[str]) -> None:
     """Everything asked for."""
-    if set(names) & {"get", "put", "latency"}:
+    if set(names) & {"get", "put", "latency", "links"}:
         world = make_world(bench)
+        if "links" in names:
+            measure_links(bench, world)
         with bench.serving(world.config) as (port, _), bench.peer(world.peer_database) as peer_port:
             if "get" in names:
                 measure_get(bench, world, port, peer_port)
