@@ -1,6 +1,11 @@
 """Three nodes, linked by TLS: one owner per shard, every gateway answers for all of them."""
 
 import collections
+import os
+import secrets
+import signal
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -172,3 +177,169 @@ def test_the_shards_of_a_node_that_is_killed_serve_again(
     assert took < 6
     nodes[2] = start(cluster, "n3")
     until(lambda: balanced(nodes), "the third has its shards again")
+
+
+def resident_mib(server: Server) -> float:
+    """Memory of the process."""
+    with open(f"/proc/{server.process.pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def test_a_node_that_sleeps_longer_than_its_lease_ends_and_answers_nothing_stale(
+    cluster: Cluster, nodes: list[Server]
+) -> None:
+    games = game_ids(nodes[0])
+    loads = [Load(server, games).sign_up(20) for server in nodes[:2]]
+    gateway = Api(nodes[2].url)
+    player = gateway.sign_up()
+    before = [resident_mib(server) for server in nodes[:2]]
+    nodes[2].process.send_signal(signal.SIGSTOP)
+    for load in loads:
+        load.start()
+    until(lambda: balanced(nodes[:2]), "two nodes have the shards of the sleeper")
+    elsewhere = Api(nodes[0].url)
+    changed = elsewhere.client.patch(
+        "/v1/players/me",
+        json={"name": player.name + "-changed"},
+        headers={"Authorization": f"Bearer {player.access}"},
+    )
+    assert changed.status_code == 200, changed.text
+    for load in loads:
+        load.finish()
+        assert not load.failures, load.failures[:3]
+    assert all(resident_mib(server) < start + 64 for server, start in zip(nodes, before))
+    # What it was asked while it slept it must not answer from what it remembers.
+    codes = []
+
+    def ask() -> None:
+        with httpx.Client(base_url=nodes[2].url, timeout=20) as client:
+            try:
+                answer = client.get(
+                    "/v1/players/me", headers={"Authorization": f"Bearer {player.access}"}
+                )
+                codes.append((answer.status_code, answer.json().get("name")))
+            except httpx.HTTPError:
+                codes.append((0, None))
+
+    asking = [threading.Thread(target=ask) for _ in range(10)]
+    for one in asking:
+        one.start()
+    nodes[2].process.send_signal(signal.SIGCONT)
+    for one in asking:
+        one.join()
+    assert all(name != player.name for _, name in codes), codes
+    assert nodes[2].wait() == 75, nodes[2].tail()
+    gateway.close()
+    elsewhere.close()
+    nodes[2] = start(cluster, "n3")
+    until(lambda: balanced(nodes), "the third has its shards again")
+
+
+def test_every_node_in_turn_can_be_replaced_without_a_failed_request(
+    cluster: Cluster, nodes: list[Server]
+) -> None:
+    games = game_ids(nodes[0])
+    for turn in range(3):
+        loads = [Load(server, games).sign_up(10) for i, server in enumerate(nodes) if i != turn]
+        for load in loads:
+            load.start()
+        assert nodes[turn].stop() == 0, nodes[turn].tail()
+        nodes[turn] = start(cluster, f"n{turn + 1}")
+        for load in loads:
+            load.finish()
+            assert not load.failures, load.failures[:3]
+            assert load.slowest < 2
+    until(lambda: balanced(nodes), "the shards are spread again")
+
+
+def test_a_node_that_is_only_a_gateway_owns_nothing_and_answers_for_everything(
+    cluster: Cluster, nodes: list[Server]
+) -> None:
+    extra = start(cluster, "g1", cluster__roles="gateway")
+    assert not owners(extra)
+    gateway = Api(extra.url)
+    player = gateway.sign_up()
+    assert player.get("/v1/players/me").json()["name"] == player.name
+    game = game_ids(extra)[0]
+    assert player.put(f"/v1/players/me/games/{game}").status_code == 201
+    again = gateway.log_in(player.name)
+    assert len(again.get("/v1/players/me/games").json()["items"]) == 1
+    assert not owners(extra)
+    gateway.close()
+    assert extra.stop() == 0
+    assert balanced(nodes)
+
+
+def link_port(server: Server, cluster: Cluster) -> int:
+    """Where the other nodes reach it."""
+    incarnation = server.operations("/nodes").json()["self"]
+    with cluster.connect("a") as control:
+        row = control.execute(
+            "select link_port from troupe.member where incarnation = %s", [incarnation]
+        ).fetchone()
+    return row[0]
+
+
+def test_strangers_on_the_link_port_disturb_no_link(cluster: Cluster, nodes: list[Server]) -> None:
+    games = game_ids(nodes[0])
+    load = Load(nodes[1], games).sign_up(10)
+    load.start()
+    port = link_port(nodes[0], cluster)
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname = False
+    trusting.verify_mode = ssl.CERT_NONE
+    for i in range(50):
+        with socket.create_connection(("127.0.0.1", port), 5) as probe:
+            if i % 3 == 0:
+                probe.sendall(secrets.token_bytes(300))
+            if i % 3 == 1:
+                try:
+                    with trusting.wrap_socket(probe) as encrypted:
+                        encrypted.sendall(b"TRLK" + bytes(60))
+                        encrypted.recv(1)
+                except OSError:
+                    pass
+    until(
+        lambda: nodes[0].metric("troupe_link_handshakes_failed_total") >= 30,
+        "the strangers were turned away",
+    )
+    load.finish()
+    assert not load.failures
+    for server in nodes:
+        assert server.metric("troupe_link_up") == 2
+    ends = [
+        line
+        for line in nodes[0].log_lines()
+        if (line["component"], line["event"]) == ("link", "down")
+    ]
+    before = [line for line in nodes[0].log_lines() if line["event"] == "handshake_failed"]
+    assert not [line for line in ends if line["ts"] > before[-1]["ts"]]
+
+
+def test_a_node_takes_a_new_certificate_without_a_restart(
+    cluster: Cluster, nodes: list[Server]
+) -> None:
+    folder = cluster.folder / "certificates"
+    before = len([line for line in nodes[1].log_lines() if line["event"] == "certificate_loaded"])
+    (folder / "n2.crt").write_text("no certificate\n", encoding="utf-8")
+    until(
+        lambda: any(line["event"] == "certificate_refused" for line in nodes[1].log_lines()),
+        "a certificate that is none is refused",
+    )
+    cluster.command("certs", "node", "n2", "--out", str(folder), "--ip", "127.0.0.1", "--force")
+    until(
+        lambda: len([x for x in nodes[1].log_lines() if x["event"] == "certificate_loaded"])
+        > before,
+        "the new certificate is in use",
+    )
+    # Whoever links with it from now on sees the new one.
+    assert nodes[2].stop() == 0
+    nodes[2] = start(cluster, "n3")
+    until(lambda: balanced(nodes), "the third has its shards again")
+    changed = [x for x in nodes[1].log_lines() if x["event"] == "certificate_changed"][-1]
+    shown = [
+        line["certificate"]
+        for line in nodes[2].log_lines()
+        if (line["component"], line["event"]) == ("link", "up")
+    ]
+    assert changed["fingerprint"] in shown
