@@ -1,7 +1,9 @@
 """Troupe with its own servers, for trying it and for working on it.
 
-    up.py up --binary FILE [--detach] [--fresh] [--port N] [--admin-port N]
+    up.py up --binary FILE [--nodes N] [--detach] [--fresh] [--port N] [--admin-port N]
     up.py down
+    up.py kill|pause|resume|restart NODE
+    up.py add
 
 Everything is below .local/ of the checkout: the configuration (troupe.toml), the credentials of
 the demo population (players.csv, users.csv), the servers' data (up/), what runs (up.json).
@@ -53,7 +55,8 @@ signing_key_file = "{signing_key}"
 
 [log]
 format = "{log_format}"
-
+level = "{log_level}"
+{cluster}
 [[database]]
 name = "a"
 dsn = "{pg_a}"
@@ -64,31 +67,36 @@ dsn = "{pg_b}"
 """
 
 
-class Instance:
-    """The one Troupe of this checkout, with its servers. Only who holds the lock changes it."""
+CLUSTER_TEXT = """
+[cluster]
+node = "{name}"
 
-    def __init__(self) -> None:
-        self.servers = Servers(FOLDER)
-        self.log = FOLDER / "troupe.log"
-        self.pid_file = FOLDER / "troupe.json"
-        self.signing_key = FOLDER / "signing.key"
-        self.generated = FOLDER / "generated"
+[links]
+mode = "tls"
+certificate_file = "{certificates}/{name}.crt"
+key_file = "{certificates}/{name}.key"
+authority_file = "{certificates}/ca.crt"
+"""
+MOST_NODES = 9
 
-    def start(self, binary: pathlib.Path, port: int, admin_port: int, log_format: str) -> Process:
-        """Servers, migrations, at first the demo population, then Troupe; returns when it is ready."""
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        say("starting PostgreSQL (two) and Redis")
-        self.servers.start()
-        self.configure(port, admin_port, log_format)
-        self.log.unlink(missing_ok=True)
-        say("bringing the databases' tables up to date")
-        self.command(binary, "migrate", "up")
-        if not self.generated.exists():
-            say("generating players, studios and games")
-            self.command(binary, "generate", *POPULATION, "--out", str(LOCAL))
-            self.generated.touch()
-        say("starting Troupe")
-        process = start([binary, "--config", CONFIGURATION, "serve"], self.log)
+
+class Node:
+    """One Troupe process of the checkout, by its number."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.name = f"n{number}"
+        self.pid_file = FOLDER / ("troupe.json" if number == 1 else f"{self.name}.json")
+        self.log = FOLDER / ("troupe.log" if number == 1 else f"{self.name}.log")
+        self.configuration = CONFIGURATION if number == 1 else FOLDER / f"{self.name}.toml"
+
+    def process(self) -> Process | None:
+        """Its process, if it runs."""
+        return Process.read(self.pid_file)
+
+    def start(self, binary: pathlib.Path, admin_port: int) -> Process:
+        """Returns when it is ready."""
+        process = start([binary, "--config", self.configuration, "serve"], self.log)
         process.write(self.pid_file)
         poll(lambda: answers(admin_port) or not process.alive(), 60, 0.05)
         if not process.alive():
@@ -102,24 +110,92 @@ class Instance:
             )
         return process
 
-    def configure(self, port: int, admin_port: int, log_format: str) -> None:
-        """Writes the configuration and, once, the key that access tokens are signed with."""
+    def summary(self, port: int, admin_port: int) -> dict:
+        """What other programs need to know of it."""
+        process = self.process()
+        return {
+            "name": self.name,
+            "number": self.number,
+            "url": f"http://127.0.0.1:{port}",
+            "admin_url": f"http://127.0.0.1:{admin_port}",
+            "port": port,
+            "admin_port": admin_port,
+            "pid": process.pid if process else None,
+            "pid_file": str(self.pid_file),
+            "configuration": str(self.configuration),
+            "log": str(self.log),
+        }
+
+
+class Instance:
+    """The one cluster of this checkout, with its servers. Only who holds the lock changes it."""
+
+    def __init__(self) -> None:
+        self.servers = Servers(FOLDER)
+        self.signing_key = FOLDER / "signing.key"
+        self.generated = FOLDER / "generated"
+        self.certificates = FOLDER / "certificates"
+        self.first = Node(1)
+
+    def prepare(self) -> None:
+        """Servers; the key that access tokens are signed with, once."""
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        say("starting PostgreSQL (two) and Redis")
+        self.servers.start()
         if not self.signing_key.exists():
             write_secret(self.signing_key, secrets.token_hex(32))
+
+    def fill(self, binary: pathlib.Path) -> None:
+        """Tables, at first the demo population. Needs the first node's configuration."""
+        say("bringing the databases' tables up to date")
+        self.command(binary, "migrate", "up")
+        if not self.generated.exists():
+            say("generating players, studios and games")
+            self.command(binary, "generate", *POPULATION, "--out", str(LOCAL))
+            self.generated.touch()
+
+    def configure(
+        self,
+        node: Node,
+        binary: pathlib.Path,
+        ports: tuple[int, int],
+        log_format: str,
+        linked: bool,
+    ) -> None:
+        """Writes a node's configuration, and its certificate when it is linked with others."""
+        cluster = ""
+        if linked:
+            cluster = CLUSTER_TEXT.format(name=node.name, certificates=self.certificates)
+            self.certify(node, binary)
         text = CONFIGURATION_TEXT.format(
-            port=port,
-            admin_port=admin_port,
+            port=ports[0],
+            admin_port=ports[1],
             log_format=log_format,
+            # with the transitions of shards, which ./dev drill reads
+            log_level="debug" if linked else "info",
             signing_key=self.signing_key,
+            cluster=cluster,
             **self.servers.addresses(),
         )
-        write_secret(CONFIGURATION, text)
+        write_secret(node.configuration, text)
+
+    def certify(self, node: Node, binary: pathlib.Path) -> None:
+        """A certificate of the node's own, by the checkout's authority."""
+        out = ["--out", str(self.certificates)]
+        for name, words in (("ca", ["ca"]), (node.name, ["node", node.name, "--ip", "127.0.0.1"])):
+            if not (self.certificates / f"{name}.crt").exists():
+                self.run(["certs", *words, *out], [binary])
 
     def command(self, binary: pathlib.Path, *arguments: str) -> None:
+        """A sub-command of Troupe's with the first node's configuration; it has to succeed."""
+        self.run(list(arguments), [binary, "--config", CONFIGURATION])
+
+    def run(self, arguments: list[str], program: list) -> None:
         """A sub-command of Troupe's that has to succeed."""
-        with self.log.open("ab") as log:
+        log_file = self.first.log
+        with log_file.open("ab") as log:
             done = subprocess.run(
-                [binary, "--config", CONFIGURATION, *arguments],
+                [*program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -127,36 +203,59 @@ class Instance:
             )
         if done.returncode:
             raise Failure(
-                f"troupe {' '.join(arguments[:2])} failed:\n{last_lines(self.log)}\n"
-                f"The whole log: {self.log}\n"
+                f"troupe {' '.join(arguments[:2])} failed:\n{last_lines(log_file)}\n"
+                f"The whole log: {log_file}\n"
                 "If the data is from an older version and may go: ./dev up --fresh"
             )
 
     def stop(self) -> None:
         """Troupe first, so that it can finish its writes, then the servers."""
-        if process := Process.read(self.pid_file):
+        running = [(node, process) for node in every_node() if (process := node.process())]
+        if running:
             say("stopping Troupe")
-            if not process.stop(signal.SIGTERM, 20):
-                say("Troupe did not end within 20 s and was killed")
-        self.pid_file.unlink(missing_ok=True)
+            for _, process in running:  # one that sleeps cannot end
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGCONT)
+        stopping = [
+            threading.Thread(target=stop_node, args=(node, process)) for node, process in running
+        ]
+        for one in stopping:
+            one.start()
+        for one in stopping:
+            one.join()
+        for node in every_node():
+            node.pid_file.unlink(missing_ok=True)
         say("stopping Redis and PostgreSQL")
         self.servers.stop()
         SUMMARY.unlink(missing_ok=True)
 
-    def summary(self, process: Process, port: int, admin_port: int) -> dict:
+    def summary(self, binary: pathlib.Path, nodes: list[dict]) -> dict:
         """What other programs need to know, as it is written to up.json."""
         return {
-            "url": f"http://127.0.0.1:{port}",
-            "admin_url": f"http://127.0.0.1:{admin_port}",
-            "pids": {"troupe": process.pid, **self.servers.pids()},
+            "url": nodes[0]["url"],
+            "admin_url": nodes[0]["admin_url"],
+            "pids": {"troupe": nodes[0]["pid"], **self.servers.pids()},
             "dsns": self.servers.addresses(),
             "files": {
                 "players_csv": str(LOCAL / "players.csv"),
                 "users_csv": str(LOCAL / "users.csv"),
                 "configuration": str(CONFIGURATION),
             },
-            "log": str(self.log),
+            "log": nodes[0]["log"],
+            "binary": str(binary),
+            "nodes": nodes,
         }
+
+
+def every_node() -> list[Node]:
+    """All that there may be."""
+    return [Node(number) for number in range(1, MOST_NODES + 1)]
+
+
+def stop_node(node: Node, process: Process) -> None:
+    """Asks it to end; kills it when it does not."""
+    if not process.stop(signal.SIGTERM, 30):
+        say(f"Troupe {node.name} did not end within 30 s and was killed")
 
 
 def answers(admin_port: int) -> bool:
@@ -165,6 +264,17 @@ def answers(admin_port: int) -> bool:
         with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/readyz", timeout=2) as answer:
             return answer.status == 200
     return False
+
+
+def choose_ports(arguments: argparse.Namespace, number: int) -> tuple[int, int]:
+    """Of the API and of operations. Those of later nodes follow in steps of ten."""
+    step = 10 * (number - 1)
+    api = arguments.port + step if arguments.port else None
+    admin = arguments.admin_port + step if arguments.admin_port else None
+    return (
+        choose_port(api, 8000 + step, "--port"),
+        choose_port(admin, 8001 + step, "--admin-port"),
+    )
 
 
 def choose_port(demanded: int | None, usual: int, option: str) -> int:
@@ -182,11 +292,19 @@ def choose_port(demanded: int | None, usual: int, option: str) -> int:
 def welcome(summary: dict) -> str:
     """What a newcomer wants to see."""
     url, files = summary["url"], summary["files"]
+    others = "".join(
+        f"\n    node {node['name']}      {node['url']}  operations {node['admin_url']}"
+        for node in summary["nodes"]
+    )
+    if len(summary["nodes"]) == 1:
+        others = ""
+    else:
+        others += "\n    to play      ./dev kill 2, ./dev pause 2, ./dev add, ./dev drill --list\n"
     with open(files["players_csv"], encoding="utf-8", newline="") as file:
         player = next(csv.DictReader(file))
     return f"""
   Troupe is up.
-
+{others}
     API          {url}/v1
     its page     {url}/docs
     operations   {summary['admin_url']}  (/readyz?verbose, /metrics, /shards, /nodes)
@@ -223,7 +341,7 @@ def up(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     with changing():
         instance = Instance()
-        if Process.read(instance.pid_file):
+        if any(node.process() for node in every_node()):
             url = (
                 json.loads(SUMMARY.read_text(encoding="utf-8"))["url"]
                 if SUMMARY.exists()
@@ -234,12 +352,23 @@ def up(arguments: argparse.Namespace) -> int:
             instance.servers.stop()
             shutil.rmtree(FOLDER, ignore_errors=True)
             instance = Instance()
-        port = choose_port(arguments.port, 8000, "--port")
-        admin_port = choose_port(arguments.admin_port, 8001, "--admin-port")
+        linked = arguments.nodes > 1
+        # for programs, for people
+        log_format = "json" if arguments.detach or linked else "text"
         try:
-            log_format = "json" if arguments.detach else "text"  # for programs, for people
-            process = instance.start(arguments.binary, port, admin_port, log_format)
-            summary = instance.summary(process, port, admin_port)
+            instance.prepare()
+            nodes = []
+            for number in range(1, arguments.nodes + 1):
+                node = Node(number)
+                node.log.unlink(missing_ok=True)
+                ports = choose_ports(arguments, number)
+                instance.configure(node, arguments.binary, ports, log_format, linked)
+                if number == 1:
+                    instance.fill(arguments.binary)
+                say("starting Troupe" + (f", node {node.name}" if linked else ""))
+                node.start(arguments.binary, ports[1])
+                nodes.append(node.summary(*ports))
+            summary = instance.summary(arguments.binary, nodes)
             write_secret(SUMMARY, json.dumps(summary, indent=2) + "\n")
             print(welcome(summary), flush=True)
         except BaseException:
@@ -252,17 +381,18 @@ def up(arguments: argparse.Namespace) -> int:
         print("  Stop it by: ./dev down\n", flush=True)
         return 0
     print("  Ctrl-C stops it. Its log:\n", flush=True)
-    return foreground(instance, process)
+    return foreground(instance, [Node(node["number"]) for node in nodes])
 
 
-def foreground(instance: Instance, process: Process) -> int:
-    """Shows the log until the end, whoever brings it about."""
+def foreground(instance: Instance, nodes: list[Node]) -> int:
+    """Shows the logs until the end, whoever brings it about."""
     over = threading.Event()
-    reader = threading.Thread(target=follow, args=(instance.log, over))
-    reader.start()
+    readers = [threading.Thread(target=follow, args=(node.log, over)) for node in nodes]
+    for reader in readers:
+        reader.start()
     code = 0
     try:
-        while process.alive():
+        while any(node.process() for node in every_node()):
             time.sleep(0.2)
         if SUMMARY.exists():  # not by ./dev down
             say("Troupe has ended by itself; its last lines are above")
@@ -273,7 +403,8 @@ def foreground(instance: Instance, process: Process) -> int:
     with contextlib.suppress(Failure), changing():  # ./dev down may be at it already
         instance.stop()
     over.set()
-    reader.join()
+    for reader in readers:
+        reader.join()
     return code
 
 
@@ -294,12 +425,90 @@ def down() -> int:
     """Stops what ./dev up started, in whatever state it is."""
     with changing():
         instance = Instance()
-        if not Process.read(instance.pid_file) and not instance.servers.pids():
+        if not any(node.process() for node in every_node()) and not instance.servers.pids():
             say("nothing is up")
             SUMMARY.unlink(missing_ok=True)
             return 0
         instance.stop()
     return 0
+
+
+def of_cluster(number: int | None) -> tuple[dict, dict]:
+    """What runs, and of it the node with that number."""
+    if not SUMMARY.exists():
+        raise Failure("no cluster is up; ./dev up --nodes 3 starts one")
+    summary = json.loads(SUMMARY.read_text(encoding="utf-8"))
+    known = {node["number"]: node for node in summary["nodes"]}
+    if number is not None and number not in known:
+        numbers = ", ".join(str(each) for each in known)
+        raise Failure(f"there is no node {number}; there are {numbers}")
+    return summary, known.get(number, {})
+
+
+def running_node(number: int) -> Process:
+    """Of a node that must run."""
+    of_cluster(number)
+    if process := Node(number).process():
+        return process
+    raise Failure(f"node {number} does not run; ./dev restart {number} starts it")
+
+
+def signal_node(arguments: argparse.Namespace) -> int:
+    """kill, pause, resume."""
+    process = running_node(arguments.node)
+    number = {"kill": signal.SIGKILL, "pause": signal.SIGSTOP, "resume": signal.SIGCONT}
+    os.kill(process.pid, number[arguments.verb])
+    if arguments.verb == "kill":
+        poll(lambda: not process.alive(), 5)
+    done = {"kill": "killed", "pause": "paused", "resume": "runs again"}[arguments.verb]
+    say(f"node {arguments.node} (process {process.pid}): {done}")
+    return 0
+
+
+def start_node(summary: dict, entry: dict) -> None:
+    """Starts a node whose configuration is there, and remembers it."""
+    Node(entry["number"]).start(pathlib.Path(summary["binary"]), entry["admin_port"])
+    entry.update(Node(entry["number"]).summary(entry["port"], entry["admin_port"]))
+    if not any(node["number"] == entry["number"] for node in summary["nodes"]):
+        summary["nodes"].append(entry)
+    write_secret(SUMMARY, json.dumps(summary, indent=2) + "\n")
+    say(f"node {entry['number']}: {entry['url']}, operations {entry['admin_url']}")
+
+
+def restart(arguments: argparse.Namespace) -> int:
+    """SIGTERM, unless it has ended already, and a new start."""
+    with changing():
+        summary, entry = of_cluster(arguments.node)
+        node = Node(arguments.node)
+        if process := node.process():
+            stop_node(node, process)
+        start_node(summary, entry)
+    return 0
+
+
+def add(_: argparse.Namespace) -> int:
+    """One more node."""
+    with changing():
+        summary, _ = of_cluster(None)
+        number = max(node["number"] for node in summary["nodes"]) + 1
+        if len(summary["nodes"]) == 1:
+            raise Failure("the one node has no links; ./dev down, then ./dev up --nodes 2 or more")
+        if number > MOST_NODES:
+            raise Failure(f"there are {MOST_NODES} nodes at most")
+        instance = Instance()
+        ports = choose_ports(argparse.Namespace(port=None, admin_port=None), number)
+        node = Node(number)
+        instance.configure(node, pathlib.Path(summary["binary"]), ports, "json", True)
+        start_node(summary, node.summary(*ports))
+    return 0
+
+
+def number_of_nodes(text: str) -> int:
+    """1 to 9."""
+    number = int(text)
+    if not 1 <= number <= MOST_NODES:
+        raise argparse.ArgumentTypeError(f"from 1 to {MOST_NODES}")
+    return number
 
 
 def main() -> int:
@@ -311,13 +520,28 @@ def main() -> int:
     verb.add_argument(
         "--detach", action="store_true", help="return when it is ready; ./dev down stops it"
     )
+    verb.add_argument(
+        "--nodes", type=number_of_nodes, default=1, help="how many; with more than one, TLS links"
+    )
     verb.add_argument("--fresh", action="store_true", help="throw the data away first")
     verb.add_argument("--port", type=int, help="of the API; without it 8000 or a free one")
     verb.add_argument("--admin-port", type=int, help="of operations; without it 8001 or a free one")
     verbs.add_parser("down", help="stop")
+    for name, what in (
+        ("kill", "end a node at once, by SIGKILL"),
+        ("pause", "let a node sleep, by SIGSTOP"),
+        ("resume", "wake a node that sleeps, by SIGCONT"),
+        ("restart", "end a node by SIGTERM, if it runs, and start it again"),
+    ):
+        verb = verbs.add_parser(
+            name, help=what, description=what, epilog=f"example: ./dev {name} 2"
+        )
+        verb.add_argument("node", type=int, help="its number, from 1")
+    verbs.add_parser("add", help="start one more node", description="start one more node")
     arguments = parser.parse_args()
     try:
-        return up(arguments) if arguments.verb == "up" else down()
+        actions = {"up": up, "down": lambda _: down(), "restart": restart, "add": add}
+        return actions.get(arguments.verb, signal_node)(arguments)
     except Failure as failure:
         say(str(failure))
         return 1

@@ -99,6 +99,52 @@ TEST_CASE("only who has not renewed since is declared dead, once, and stays dead
   CHECK(a.renew().members.size() == 1);
 }
 
+TEST_CASE("what a member says of itself is what the others read, and new certificates replace the old") {
+  test_database database;
+  store_user a{database, "a"};
+  a.record.process = "boot pid:[1] 7 99";
+  a.record.roles = {"gateway", "player"};
+  a.record.weight = 250;
+  a.record.link_host = "127.0.0.1";
+  a.record.link_port = 65'000;
+  a.record.certificates = {"ab", "cd"};
+  REQUIRE(a.join());
+  const auto seen = a.renew();
+  REQUIRE(seen.members.size() == 1);
+  const auto& member = seen.members[0];
+  CHECK(member.process == a.record.process);
+  CHECK(member.roles == a.record.roles);
+  CHECK(member.hosts(family::player));
+  CHECK_FALSE(member.hosts(family::directory));
+  CHECK(member.weight == 250);
+  CHECK(member.link_host == "127.0.0.1");
+  CHECK(member.link_port == 65'000);
+  CHECK(member.certificates == a.record.certificates);
+  REQUIRE(a.store->show_certificates(a.record.incarnation, {"ef"}));
+  const auto after = a.renew();
+  CHECK(after.members[0].certificates == std::vector<std::string>{"ef"});
+  CHECK(after.version == seen.version + 1);
+  CHECK(a.store->cluster().value() == a.store->cluster().value());
+  CHECK_FALSE(a.store->cluster().value().is_nil());
+}
+
+TEST_CASE("votes of different members on one renewal are counted, and lapse with the next one") {
+  test_database database;
+  store_user a{database, "a"};
+  store_user b{database, "b"};
+  REQUIRE(a.join());
+  REQUIRE(b.join());
+  const auto seq = b.renew().members[1].renew_seq;
+  const auto& who = b.record.incarnation;
+  const auto other = make_uuid_v7();
+  CHECK(a.store->vote(who, seq, a.record.incarnation) == 1u);
+  CHECK(a.store->vote(who, seq, a.record.incarnation) == 1u);
+  CHECK(a.store->vote(who, seq, other) == 2u);
+  const auto next = b.renew().members[1].renew_seq;
+  CHECK(a.store->vote(who, seq, other) == 0u);
+  CHECK(a.store->vote(who, next, other) == 1u);
+}
+
 TEST_CASE("versions grow by one for each of many changes at once") {
   test_database database;
   std::vector<std::future<bool>> members;

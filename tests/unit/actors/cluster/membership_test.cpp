@@ -98,10 +98,12 @@ struct cluster {
     std::unique_ptr<membership> part;
   };
 
-  std::unique_ptr<member> join(const std::string& name) {
+  std::unique_ptr<member> join(const std::string& name,
+                               std::function<bool(const member_record&)> has_ended = {}) {
     auto made = std::make_unique<member>();
     membership_settings settings;
     settings.self = {.incarnation = made->id, .node = name, .lease = 2'000ms};
+    settings.has_ended = std::move(has_ended);
     settings.on_death = [m = made.get()] { m->told_dead = true; };
     made->part = std::make_unique<membership>(std::move(settings),
                                               std::make_shared<memory_store>(tables), made->view,
@@ -154,6 +156,49 @@ TEST_CASE("a member that no longer renews is declared dead by the others, and fi
   CHECK_FALSE(b->view->lease().valid(c.now));
   b->part->renew();
   CHECK(c.state(*b) == member_state::dead); // for good
+}
+
+TEST_CASE("two members that saw the lease pass need no margin") {
+  cluster c;
+  auto a = c.join("a");
+  auto b = c.join("b");
+  auto gone = c.join("gone");
+  c.pass(2, {a.get(), b.get(), gone.get()});
+  c.pass(4, {a.get(), b.get()}); // 2 s: from the first look after its last renewal
+  CHECK(c.state(*gone) == member_state::joining);
+  c.pass(1, {a.get()});
+  CHECK(c.state(*gone) == member_state::joining); // the vote of one
+  b->part->renew();
+  CHECK(c.state(*gone) == member_state::dead);
+}
+
+TEST_CASE("votes on an earlier renewal count for nothing") {
+  cluster c;
+  auto a = c.join("a");
+  auto b = c.join("b");
+  auto late = c.join("late");
+  c.pass(2, {a.get(), b.get(), late.get()});
+  c.pass(5, {a.get()});
+  late->part->renew(); // it lives
+  c.pass(2, {a.get()});
+  c.pass(4, {b.get()});
+  CHECK(c.state(*late) == member_state::joining);
+}
+
+TEST_CASE("a member that starts again ends the one of its name whose process is gone, and no other") {
+  cluster c;
+  auto first = c.join("a");
+  auto other = c.join("b");
+  c.pass(1, {first.get(), other.get()});
+  auto doubtful = c.join("a", [](const member_record&) { return false; });
+  c.pass(1, {doubtful.get()});
+  CHECK(c.state(*first) == member_state::joining);
+  auto second = c.join("a", [id = first->id](const member_record& m) { return m.incarnation == id; });
+  c.pass(1, {second.get()});
+  CHECK(c.state(*first) == member_state::dead);
+  CHECK(c.state(*doubtful) == member_state::joining);
+  CHECK(c.state(*other) == member_state::joining);
+  CHECK(c.state(*second) == member_state::joining);
 }
 
 TEST_CASE("a database that is away kills nobody; leases end and come back") {
