@@ -53,6 +53,7 @@ exit_code give_up(const failure& why);
 void add_certs_command(CLI::App& root, command_line& line);
 void add_config_command(CLI::App& root, command_line& line);
 void add_drain_command(CLI::App& root, command_line& line);
+void add_drill_command(CLI::App& root, command_line& line);
 void add_generate_command(CLI::App& root, command_line& line);
 void add_healthcheck_command(CLI::App& root, command_line& line);
 void add_migrate_command(CLI::App& root, command_line& line);

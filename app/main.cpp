@@ -54,6 +54,7 @@ int run(int argc, char** argv) {
   troupe::add_serve_command(root, line);
   troupe::add_migrate_command(root, line);
   troupe::add_drain_command(root, line);
+  troupe::add_drill_command(root, line);
   troupe::add_generate_command(root, line);
   troupe::add_nodes_command(root, line);
   troupe::add_shards_command(root, line);

@@ -166,6 +166,13 @@ class Postgres:
         command = [PG_BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.state["port"])]
         return subprocess.run(command, check=False).returncode == 0
 
+    def crash_and_start(self) -> None:
+        """Immediate shutdown: nothing is finished, the next start recovers. Same port and password."""
+        if process := self.running():
+            process.stop(signal.SIGQUIT, 30)
+        self.pid_file.unlink(missing_ok=True)
+        self.start()
+
     def stop(self) -> None:
         """Fast shutdown: open transactions are rolled back."""
         if process := self.running():

@@ -35,6 +35,7 @@ LOCAL = TOP / ".local"
 FOLDER = LOCAL / "up"
 CONFIGURATION = LOCAL / "troupe.toml"
 SUMMARY = LOCAL / "up.json"
+CLUSTER = LOCAL / "cluster.json"  # for troupe drill
 POPULATION = ["--players", "1000", "--studios", "10", "--seed", "1"]
 
 CONFIGURATION_TEXT = """\
@@ -228,6 +229,7 @@ class Instance:
         say("stopping Redis and PostgreSQL")
         self.servers.stop()
         SUMMARY.unlink(missing_ok=True)
+        CLUSTER.unlink(missing_ok=True)
 
     def summary(self, binary: pathlib.Path, nodes: list[dict]) -> dict:
         """What other programs need to know, as it is written to up.json."""
@@ -245,6 +247,23 @@ class Instance:
             "binary": str(binary),
             "nodes": nodes,
         }
+
+
+def remember(summary: dict) -> None:
+    """Writes what runs, for people and programs, and for troupe drill."""
+    write_secret(SUMMARY, json.dumps(summary, indent=2) + "\n")
+    here = str(pathlib.Path(__file__).resolve())
+    nodes = ("name", "url", "admin_url", "pid_file", "log")
+    cluster = {
+        "nodes": [{key: node[key] for key in nodes} for node in summary["nodes"]],
+        "databases": [{"name": name, "dsn": summary["dsns"][f"pg_{name}"]} for name in "ab"],
+        "commands": {
+            "restart_node": [sys.executable, here, "restart"],
+            "restart_database": [sys.executable, here, "restart-database"],
+            "flush_redis": ["redis-cli", "-u", summary["dsns"]["redis"], "flushall"],
+        },
+    }
+    write_secret(CLUSTER, json.dumps(cluster, indent=2) + "\n")
 
 
 def every_node() -> list[Node]:
@@ -369,7 +388,7 @@ def up(arguments: argparse.Namespace) -> int:
                 node.start(arguments.binary, ports[1])
                 nodes.append(node.summary(*ports))
             summary = instance.summary(arguments.binary, nodes)
-            write_secret(SUMMARY, json.dumps(summary, indent=2) + "\n")
+            remember(summary)
             print(welcome(summary), flush=True)
         except BaseException:
             signal.signal(
@@ -471,7 +490,7 @@ def start_node(summary: dict, entry: dict) -> None:
     entry.update(Node(entry["number"]).summary(entry["port"], entry["admin_port"]))
     if not any(node["number"] == entry["number"] for node in summary["nodes"]):
         summary["nodes"].append(entry)
-    write_secret(SUMMARY, json.dumps(summary, indent=2) + "\n")
+    remember(summary)
     say(f"node {entry['number']}: {entry['url']}, operations {entry['admin_url']}")
 
 
@@ -500,6 +519,13 @@ def add(_: argparse.Namespace) -> int:
         node = Node(number)
         instance.configure(node, pathlib.Path(summary["binary"]), ports, "json", True)
         start_node(summary, node.summary(*ports))
+    return 0
+
+
+def restart_database(arguments: argparse.Namespace) -> int:
+    """In immediate mode: as after a crash. Returns when it takes connections again."""
+    of_cluster(None)
+    Servers(FOLDER).members[f"pg_{arguments.name}"].crash_and_start()
     return 0
 
 
@@ -537,10 +563,13 @@ def main() -> int:
             name, help=what, description=what, epilog=f"example: ./dev {name} 2"
         )
         verb.add_argument("node", type=int, help="its number, from 1")
+    verb = verbs.add_parser("restart-database", help="crash a database and start it again")
+    verb.add_argument("name", choices=("a", "b"))
     verbs.add_parser("add", help="start one more node", description="start one more node")
     arguments = parser.parse_args()
     try:
         actions = {"up": up, "down": lambda _: down(), "restart": restart, "add": add}
+        actions["restart-database"] = restart_database
         return actions.get(arguments.verb, signal_node)(arguments)
     except Failure as failure:
         say(str(failure))

@@ -89,7 +89,10 @@ struct remote_fixture {
   }
   ~remote_fixture() {
     table.clear();
-    caf::anon_send_exit(shard, caf::exit_reason::kill);
+    // What is still on its way to it must not find a fixture that is gone.
+    caf::scoped_actor ending{*system};
+    ending->send_exit(shard, caf::exit_reason::kill);
+    ending->wait_for(shard);
     shard = nullptr;
   }
 
