@@ -83,13 +83,14 @@ exit_code run(const drill_options& options) {
 
 void add_drill_command(CLI::App& root, command_line& line) {
   auto options = std::make_shared<drill_options>();
-  auto command = line.add(root, "drill",
-                          "Runs load against a development cluster, injects a fault and checks what "
-                          "must hold; exit code 1 when something does not",
-                          "  troupe drill --list\n"
-                          "  troupe drill kill\n"
-                          "  troupe drill rolling --rate 500 --json",
-                          [options] { return run(*options); });
+  auto command = line.add(
+    root, "drill",
+    "Runs load against a development cluster, injects a fault and checks what "
+    "must hold; exit code 1 when something does not",
+    "  troupe drill --list\n"
+    "  troupe drill kill\n"
+    "  troupe drill rolling --rate 500 --json",
+    [options] { return run(*options); });
   command->add_option("fault", options->fault, "Which fault, see --list")->capture_default_str();
   command->add_option("--cluster", options->cluster, "The cluster's file, which ./dev up writes")
     ->capture_default_str();

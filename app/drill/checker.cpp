@@ -16,7 +16,7 @@ namespace {
 struct step {
   enum class kind : std::uint8_t { set, clear, read };
   kind what = kind::read;
-  std::optional<bool> before; ///< what the register held before, when the answer tells
+  std::optional<bool> before;             ///< what the register held before, when the answer tells
   std::optional<clock::time_point> ended; ///< none: unknown
   clock::time_point began;
   std::size_t number = 0; ///< of the operation in the history
@@ -176,7 +176,8 @@ violations check_sign_ups(std::span<const operation> operations,
     const auto times = entry == found.end() ? 0 : entry->second;
     const auto [least, most] = expected(one.end);
     if (times < least || times > most)
-      wrong.push_back(std::format("sign-up of {} ({}) made {} accounts", one.name, one.status, times));
+      wrong.push_back(
+        std::format("sign-up of {} ({}) made {} accounts", one.name, one.status, times));
   }
   return wrong;
 }
@@ -231,8 +232,8 @@ violations check_counts(std::span<const operation> operations, std::size_t least
     const auto done = static_cast<std::size_t>(std::ranges::count_if(
       operations, [&](const operation& one) { return one.what == what && one.end == ending::ok; }));
     if (done < least)
-      found.push_back(std::format("only {} of at least {} operations of the kind {} succeeded", done,
-                                  least, to_string(what)));
+      found.push_back(std::format("only {} of at least {} operations of the kind {} succeeded",
+                                  done, least, to_string(what)));
   }
   return found;
 }

@@ -33,8 +33,9 @@ std::optional<std::string> content_of(const std::filesystem::path& path) {
 result<cluster_file> read_cluster_file(const std::filesystem::path& path) {
   auto text = content_of(path);
   if (!text)
-    return fail(errc::not_found, "cannot read " + path.string() +
-                                   "; `./dev up --nodes 3 --detach` starts a cluster and writes it");
+    return fail(errc::not_found,
+                "cannot read " + path.string() +
+                  "; `./dev up --nodes 3 --detach` starts a cluster and writes it");
   auto read = from_json<cluster_file>(*text);
   if (!read) {
     auto why = std::move(read.error());

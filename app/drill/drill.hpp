@@ -30,8 +30,8 @@ struct report {
 
 struct drill_settings {
   load_settings load;
-  std::chrono::seconds quiet{3};      ///< of load before the fault and after it
-  std::chrono::seconds sleep{10};     ///< how long `pause` lets a node sleep
+  std::chrono::seconds quiet{3};             ///< of load before the fault and after it
+  std::chrono::seconds sleep{10};            ///< how long `pause` lets a node sleep
   std::function<void(std::string_view)> say; ///< progress
 };
 

@@ -31,10 +31,10 @@ struct operation {
   ending end = ending::unknown;
   unsigned status = 0; ///< of HTTP; 0: no answer
   std::size_t player = 0;
-  std::size_t game = 0;     ///< for put_game and remove_game
-  std::string key;          ///< Idempotency-Key; empty for reads
-  std::string name;         ///< for sign_up
-  bool created = false;     ///< put_game: it was not there before
+  std::size_t game = 0;      ///< for put_game and remove_game
+  std::string key;           ///< Idempotency-Key; empty for reads
+  std::string name;          ///< for sign_up
+  bool created = false;      ///< put_game: it was not there before
   std::vector<bool> library; ///< read_library: which games were there
   clock::time_point began;
   clock::time_point ended;

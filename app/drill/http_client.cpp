@@ -39,7 +39,8 @@ std::expected<http_answer, no_answer> http_client::send(const request& what,
   in.body_limit(8 * 1024 * 1024);
   error_code problem;
   auto receive = [&] {
-    http::async_read(*stream_, buffer_, in, [&](error_code error, std::size_t) { problem = error; });
+    http::async_read(*stream_, buffer_, in,
+                     [&](error_code error, std::size_t) { problem = error; });
   };
   auto write = [&] {
     http::async_write(*stream_, out, [&](error_code error, std::size_t) {

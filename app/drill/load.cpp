@@ -16,6 +16,7 @@ using verb = http_client::verb;
 namespace {
 
 constexpr auto answer_limit = 8'000ms; ///< the servers' own deadline is 5 s
+constexpr auto in_flight_pause = 100ms;
 constexpr auto readiness_interval = 50ms;
 constexpr auto readiness_limit = 1'000ms;
 constexpr std::string_view password = "drill password";
@@ -60,8 +61,8 @@ result<void> load::prepare() {
     auto answer = connection->send(what, answer_limit);
     if (!answer) return fail(errc::internal, what.target + ": " + answer.error().why);
     if (answer->status != wanted)
-      return fail(errc::internal, what.target + " answers " + std::to_string(answer->status) + ": " +
-                                    answer->body);
+      return fail(errc::internal,
+                  what.target + " answers " + std::to_string(answer->status) + ": " + answer->body);
     return std::move(answer->body);
   };
   for (std::uint32_t i = 0; i < settings_.players; ++i) {
@@ -109,7 +110,8 @@ void load::watch_readiness() {
   while (!ending_) {
     for (std::size_t i = 0; i < gateways_.size() && !ending_; ++i) {
       if (!ports[i])
-        if (auto made = http_client::make(gateways_[i].admin_url)) ports[i].emplace(std::move(*made));
+        if (auto made = http_client::make(gateways_[i].admin_url))
+          ports[i].emplace(std::move(*made));
       auto answer = ports[i] ? ports[i]->send({.target = "/readyz"}, readiness_limit)
                              : std::unexpected(no_answer{});
       ready_[i] = answer && answer->status == 200;
@@ -131,7 +133,8 @@ std::size_t load::choose_gateway(client& self, std::size_t not_this) const {
 void load::act(client& self) {
   const auto pace = std::chrono::duration_cast<clock::duration>(
     std::chrono::duration<double>(static_cast<double>(settings_.clients) / settings_.rate));
-  auto next = clock::now() + pace * static_cast<int>(self.number) / static_cast<int>(settings_.clients);
+  auto next = clock::now() +
+              pace * static_cast<int>(self.number) / static_cast<int>(settings_.clients);
   while (!ending_) {
     std::this_thread::sleep_until(next);
     if (ending_) return;
@@ -151,7 +154,8 @@ operation load::draw(client& self) {
   const auto drawn = self.random() % 1'000;
   if (drawn < 4) { // few: each costs a password's hash
     one.what = action::sign_up;
-    one.name = "drill-" + run_ + "-" + std::to_string(self.number) + "-" + std::to_string(self.keys);
+    one.name = "drill-" + run_ + "-" + std::to_string(self.number) + "-" +
+               std::to_string(self.keys);
   } else if (drawn < 300) {
     one.what = action::put_game;
   } else if (drawn < 550) {
@@ -195,6 +199,12 @@ void load::carry_out(client& self, operation& one) {
     auto& connection = self.connections[gateway];
     if (!connection) connection.emplace(std::move(*http_client::make(gateways_[gateway].url)));
     answer = connection->send(request, answer_limit);
+    // Its first attempt is still at work somewhere: a client waits and asks again.
+    const auto patience = clock::now() + answer_limit;
+    while (answer && answer->status == 409 && one.second_attempt && clock::now() < patience) {
+      std::this_thread::sleep_for(in_flight_pause);
+      answer = connection->send(request, answer_limit);
+    }
     if (answer || answer.error().began) break;
   }
   one.ended = clock::now();

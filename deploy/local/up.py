@@ -5,7 +5,7 @@
     up.py kill|pause|resume|restart NODE
     up.py add
 
-Everything is below .local/ of the checkout: the configuration (troupe.toml), the credentials of
+Everything is below .local/ of the checkout, or where TROUPE_LOCAL says: the configuration (troupe.toml), the credentials of
 the demo population (players.csv, users.csv), the servers' data (up/), what runs (up.json).
 """
 
@@ -31,7 +31,7 @@ from processes import Failure, Process, free_port, last_lines, poll, say, start,
 from servers import Servers
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-LOCAL = TOP / ".local"
+LOCAL = pathlib.Path(os.environ.get("TROUPE_LOCAL", TOP / ".local"))
 FOLDER = LOCAL / "up"
 CONFIGURATION = LOCAL / "troupe.toml"
 SUMMARY = LOCAL / "up.json"
@@ -69,6 +69,11 @@ dsn = "{pg_b}"
 
 
 CLUSTER_TEXT = """
+# for drills, whose many clients have one address
+[limits]
+address_rate = 0
+principal_rate = 0
+
 [cluster]
 node = "{name}"
 

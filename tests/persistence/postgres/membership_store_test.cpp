@@ -99,7 +99,8 @@ TEST_CASE("only who has not renewed since is declared dead, once, and stays dead
   CHECK(a.renew().members.size() == 1);
 }
 
-TEST_CASE("what a member says of itself is what the others read, and new certificates replace the old") {
+TEST_CASE(
+  "what a member says of itself is what the others read, and new certificates replace the old") {
   test_database database;
   store_user a{database, "a"};
   a.record.process = "boot pid:[1] 7 99";

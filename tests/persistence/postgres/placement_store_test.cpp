@@ -47,7 +47,8 @@ TEST_CASE("placement reads who owns what, and what operators want") {
   CHECK(database.number("select version from troupe.membership") == version + 3);
 }
 
-TEST_CASE("a data database that is away hides its shards and no others, the control database hides all") {
+TEST_CASE(
+  "a data database that is away hides its shards and no others, the control database hides all") {
   test_database control;
   auto gone = control.address("gone");
   gone.dsn = control.dsn_through(1);

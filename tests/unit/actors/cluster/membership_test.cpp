@@ -185,7 +185,8 @@ TEST_CASE("votes on an earlier renewal count for nothing") {
   CHECK(c.state(*late) == member_state::joining);
 }
 
-TEST_CASE("a member that starts again ends the one of its name whose process is gone, and no other") {
+TEST_CASE(
+  "a member that starts again ends the one of its name whose process is gone, and no other") {
   cluster c;
   auto first = c.join("a");
   auto other = c.join("b");
@@ -193,7 +194,8 @@ TEST_CASE("a member that starts again ends the one of its name whose process is 
   auto doubtful = c.join("a", [](const member_record&) { return false; });
   c.pass(1, {doubtful.get()});
   CHECK(c.state(*first) == member_state::joining);
-  auto second = c.join("a", [id = first->id](const member_record& m) { return m.incarnation == id; });
+  auto second = c.join("a",
+                       [id = first->id](const member_record& m) { return m.incarnation == id; });
   c.pass(1, {second.get()});
   CHECK(c.state(*first) == member_state::dead);
   CHECK(c.state(*doubtful) == member_state::joining);

@@ -11,31 +11,47 @@ namespace {
 clock::time_point at(int ms) { return clock::time_point{std::chrono::milliseconds{ms}}; }
 
 operation put(int began, int ended, bool created, ending end = ending::ok) {
-  return {.what = action::put_game, .end = end, .key = "k" + std::to_string(began),
-          .created = created, .began = at(began), .ended = at(ended)};
+  return {.what = action::put_game,
+          .end = end,
+          .key = "k" + std::to_string(began),
+          .created = created,
+          .began = at(began),
+          .ended = at(ended)};
 }
 operation removal(int began, int ended, ending end = ending::ok) {
-  return {.what = action::remove_game, .end = end, .key = "k" + std::to_string(began),
-          .began = at(began), .ended = at(ended)};
+  return {.what = action::remove_game,
+          .end = end,
+          .key = "k" + std::to_string(began),
+          .began = at(began),
+          .ended = at(ended)};
 }
 operation read(int began, int ended, bool there) {
-  return {.what = action::read_library, .end = ending::ok, .library = {there},
-          .began = at(began), .ended = at(ended)};
+  return {.what = action::read_library,
+          .end = ending::ok,
+          .library = {there},
+          .began = at(began),
+          .ended = at(ended)};
 }
 
 std::size_t wrong(std::vector<operation> history) { return check_libraries(history, 1, 1).size(); }
 
 transition moved(int ms, std::int64_t epoch, std::string who, std::string to) {
-  return {.at = timestamp{ms}, .shard = "player/1", .epoch = epoch, .incarnation = std::move(who),
-          .from = "", .to = std::move(to)};
+  return {.at = timestamp{ms},
+          .shard = "player/1",
+          .epoch = epoch,
+          .incarnation = std::move(who),
+          .from = "",
+          .to = std::move(to)};
 }
 
 } // namespace
 
 TEST_CASE("a history that one register explains is in order") {
   CHECK(wrong({}) == 0);
-  CHECK(wrong({read(0, 1, false), put(2, 3, true), read(4, 5, true), removal(6, 7), read(8, 9, false)}) == 0);
-  CHECK(wrong({put(0, 9, true), read(1, 2, false), read(3, 4, true)}) == 0); // while it is under way
+  CHECK(wrong({read(0, 1, false), put(2, 3, true), read(4, 5, true), removal(6, 7),
+               read(8, 9, false)}) == 0);
+  CHECK(wrong({put(0, 9, true), read(1, 2, false), read(3, 4, true)}) ==
+        0); // while it is under way
   CHECK(wrong({put(0, 9, true), put(1, 8, false)}) == 0);
   CHECK(wrong({put(0, 9, false), put(1, 8, true)}) == 0);
 }
@@ -82,9 +98,9 @@ TEST_CASE("each acknowledged sign-up made one account") {
 }
 
 TEST_CASE("tenures follow one another") {
-  const std::vector good{moved(1, 1, "a", "loading"), moved(2, 1, "a", "active"),
+  const std::vector good{moved(1, 1, "a", "loading"),  moved(2, 1, "a", "active"),
                          moved(8, 1, "a", "draining"), moved(9, 1, "a", "released"),
-                         moved(9, 2, "b", "loading"), moved(10, 2, "b", "active")};
+                         moved(9, 2, "b", "loading"),  moved(10, 2, "b", "active")};
   CHECK(check_transitions(good, {}).empty());
 }
 
