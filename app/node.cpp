@@ -70,7 +70,6 @@ node::~node() {
   end_users_of_databases();
   membership_ = nullptr;
   guard_ = nullptr;
-  registrations_ = nullptr;
   passwords_.reset();
   services_.clear();
   shards_.clear();
@@ -239,12 +238,14 @@ void node::end_users_of_databases() {
   if (!placement_) return;
   caf::scoped_actor self{*system_};
   for (const auto& actor :
-       {caf::actor_cast<caf::actor>(placement_), caf::actor_cast<caf::actor>(catalog_copy_)}) {
+       {caf::actor_cast<caf::actor>(placement_), caf::actor_cast<caf::actor>(catalog_copy_),
+        caf::actor_cast<caf::actor>(registrations_)}) {
     self->send_exit(actor, caf::exit_reason::user_shutdown);
     self->wait_for(actor);
   }
   placement_ = nullptr;
   catalog_copy_ = nullptr;
+  registrations_ = nullptr;
 }
 
 bool node::hand_over(steady_clock::time_point deadline, std::string_view why) {
@@ -280,7 +281,7 @@ bool node::hand_over(steady_clock::time_point deadline, std::string_view why) {
 
 void node::spawn_shards(const settings& config) {
   registrations_ = spawn_registrations(
-    *system_, {databases_->readers().begin(), databases_->readers().end()});
+    *system_, [databases = databases_.get()] { return databases->readers(); });
   services_.push_back(caf::actor_cast<caf::actor>(registrations_));
   catalog_copy_ = spawn_catalog_replica(*system_, *databases_, *board_, catalog_);
 

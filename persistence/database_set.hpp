@@ -43,18 +43,28 @@ struct database_reader {
   std::shared_ptr<credits> reader_credits;
 };
 
+/// Where a shard's rows live, as the control database says.
+struct shard_home {
+  shard_ref ref;
+  std::string database;
+};
+
 struct database_health {
   std::string database;
   bool up = false;                             ///< every lane and reader has its connection
   std::chrono::steady_clock::time_point since; ///< of the last change of `up`
 };
 
-/// Every lane and reader of a node, over all configured databases. One per node, owned by app/, which
-/// outlives every shard actor. Safe to read from any thread.
+/// Every lane and reader of a node, over all databases. One per node, owned by app/, which outlives every
+/// shard actor. Safe from any thread.
+///
+/// Shards move while nodes run, so what this gives is a copy of the present state: a shard actor keeps the
+/// storage it was given for one tenure, and gets another with the next. Placement calls `refresh` after
+/// each reading of the databases, before it acts on what it read.
 class database_set {
 public:
-  /// Reads families and homes from the control database (which must be up), then spawns the lanes and
-  /// readers; each opens its connection by itself and keeps trying. Blocks. Call after
+  /// Reads families, homes and the databases added at run time from the control database (which must be
+  /// up), then spawns the lanes and readers; each opens its connection by itself and keeps trying. Blocks. Call after
   /// `check_schema`. Errors: `storage_unavailable`, `internal`; the detail is for operators.
   static result<std::unique_ptr<database_set>> open(caf::actor_system& system,
                                                     const database_set_settings& settings,
@@ -63,11 +73,16 @@ public:
 
   virtual std::uint32_t shard_count(family fam) const noexcept = 0;
 
-  /// `ref` is within its family's shard count.
-  virtual const shard_storage& at(shard_ref ref) const noexcept = 0;
+  /// Where the shard lives now. `ref` is within its family's shard count.
+  virtual shard_storage at(shard_ref ref) const = 0;
 
-  /// In the order of the configuration.
-  virtual std::span<const database_reader> readers() const noexcept = 0;
+  /// In the order of the configuration, then those added at run time.
+  virtual std::vector<database_reader> readers() const = 0;
+
+  /// Takes over where shards live, and opens what is new in `databases`. Lanes of a database without
+  /// shards stay, idle. A shard whose home is in none of them keeps the one it had.
+  virtual void refresh(std::span<const database_address> databases,
+                       std::span<const shard_home> homes) = 0;
 
   virtual std::vector<database_health> health() const = 0;
 

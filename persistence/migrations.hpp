@@ -50,12 +50,12 @@ struct database_status {
 /// Brings every database to this program's schema, each migration in a transaction of its own, under
 /// an advisory lock per database: several may run it at once. The first run also fixes the number of
 /// shards of each family (`counts`, else the family's default) and spreads them over the databases; a
-/// later run with other counts is an error. Errors: `storage_unavailable` when a database cannot be
+/// later run with other counts is an error. Databases added at run time are brought along. Errors: `storage_unavailable` when a database cannot be
 /// reached or is locked by another migration for a minute; `internal` with what is wrong otherwise.
 result<std::vector<database_status>> migrate_up(std::span<const database_address> databases,
                                                 std::span<const family_shard_count> counts = {});
 
-/// What is applied and what is not; changes nothing.
+/// What is applied and what is not, in databases added at run time, too; changes nothing.
 result<std::vector<database_status>> migration_status(std::span<const database_address> databases);
 
 /// Refuses databases whose schema is older, newer or otherwise not this program's.

@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/family.hpp"
 #include "base/uuid.hpp"
+#include "persistence/database_set.hpp"
 #include "persistence/migrations.hpp"
 
 namespace troupe {
@@ -32,10 +33,16 @@ struct shard_pin {
 /// thread at a time.
 class placement_store {
 public:
+  /// The fences were read before the homes and moves, which are one snapshot. So a shard that is not on
+  /// its way may be acquired at its home, by compare-and-set on the epoch of its fence here: a move that
+  /// came in between has raised the epoch.
   struct picture {
-    std::vector<fence_row> fences; ///< of the databases that could be reached
+    std::vector<fence_row> fences; ///< of shards at home in a database that could be reached
     std::vector<shard_pin> pins;
-    std::vector<std::string> unreachable; ///< names of databases
+    std::vector<shard_home> homes;
+    std::vector<shard_ref> moving;           ///< a living mover has or wants them: nobody else may
+    std::vector<database_address> databases; ///< the configured ones, then those added at run time
+    std::vector<std::string> unreachable;    ///< names of databases
   };
 
   virtual ~placement_store() = default;

@@ -65,9 +65,14 @@ void loaded(replica_pointer self, load_receipts& receipts) {
   for (auto& receipt : receipts.items) {
     if (!state.loading) continue;
     std::exchange(state.loading, std::nullopt)->reader_credits->give_back();
-    if (receipt.why.code != errc::none) {
-      answer(state.served, &receipt.why);
-      if (!state.view->loaded()) self->delayed_send(self, first_retry, refresh_catalog{});
+    auto why = receipt.why;
+    // It has moved to another database: this node learns of it in a moment.
+    if (why.code == errc::none && std::holds_alternative<std::monostate>(receipt.value))
+      why = {errc::shard_unavailable, {}, {}, 1};
+    if (why.code != errc::none) {
+      answer(state.served, &why);
+      if (!state.view->loaded() || why.code == errc::shard_unavailable)
+        self->delayed_send(self, first_retry, refresh_catalog{});
       continue;
     }
     if (!owner_publishes(*state.board))

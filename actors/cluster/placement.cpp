@@ -50,9 +50,10 @@ std::vector<shard_ref> placement::learn(const placement_store::picture& seen,
                                         clock::time_point read_at) {
   pins_.clear();
   for (const auto& pin : seen.pins) pins_.insert_or_assign(pin.ref, pin.node);
+  moving_ = {seen.moving.begin(), seen.moving.end()};
   std::vector<shard_ref> changed;
   for (const auto& fence : seen.fences) {
-    read_.insert_or_assign(fence.ref, read_at);
+    read_.insert_or_assign(fence.ref, reading{read_at, fence.epoch});
     if (!fence.owner) {
       if (owners_.give_up(fence.ref, fence.epoch)) changed.push_back(fence.ref);
       continue;
@@ -79,6 +80,10 @@ placement::plan placement::make_plan(const membership_view::picture& members,
                                      const std::function<bool(const uuid&)>& linked,
                                      clock::time_point now) {
   plan made;
+  for (const auto& ref : moving_) {
+    const auto state = board_.at(ref).state.load(std::memory_order_relaxed);
+    if (state == shard_state::active || state == shard_state::loading) made.release.push_back(ref);
+  }
   const auto* self = members.find(settings_.self);
   if (!self || self->state != member_state::active) return made;
   if (!active_since_) active_since_ = now;
@@ -97,6 +102,7 @@ placement::plan placement::make_plan(const membership_view::picture& members,
       const auto* wanted = wanted_owner(ref, members.members, pin_of(ref));
       if (!wanted || wanted->incarnation != settings_.self) continue;
       made.unfinished = true;
+      if (moving_.contains(ref)) continue;
 
       const auto known = owners_.find(ref);
       const auto* owner = known.owner.is_nil() || known.owner == settings_.self
@@ -116,8 +122,11 @@ placement::plan placement::make_plan(const membership_view::picture& members,
       // joined after the members were read: then they have to be read again.
       const auto read = read_.find(ref);
       if (read == read_.end()) continue;
-      if (!known.owner.is_nil() && known.owner != settings_.self && members.asked_at < read->second)
+      if (!known.owner.is_nil() && known.owner != settings_.self &&
+          members.asked_at < read->second.at)
         continue;
+      // An epoch that only others told of may be that of a mover, who perhaps is about to change the home.
+      if (known.epoch > read->second.epoch) continue;
       asked_.erase(ref);
       made.acquire.push_back({ref, known.epoch});
     }
@@ -132,6 +141,7 @@ bool placement::grants(const uuid& node, shard_ref ref, std::int64_t epoch,
   if (state != shard_state::active && state != shard_state::loading) return false;
   // The fence may be ahead of the tenure by commits in doubt, never behind.
   if (epoch < entry.epoch.load(std::memory_order_relaxed)) return false;
+  if (moving_.contains(ref)) return false;
   const auto* wanted = wanted_owner(ref, members.members, pin_of(ref));
   return wanted && wanted->incarnation == node;
 }

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "actors/cluster/membership.hpp"
@@ -54,6 +55,7 @@ public:
   struct plan {
     std::vector<to_acquire> acquire;
     std::vector<to_ask_for> ask;
+    std::vector<shard_ref> release; ///< a mover waits for them
     /// Some wanted shard is not here yet: look again soon.
     bool unfinished = false;
   };
@@ -79,7 +81,12 @@ private:
   const shard_board& board_;
   remote::owner_directory& owners_;
   std::unordered_map<shard_ref, std::string> pins_;
-  std::unordered_map<shard_ref, clock::time_point> read_; ///< when the fence was read last
+  std::unordered_set<shard_ref> moving_; ///< on their way to another database
+  struct reading {
+    clock::time_point at;
+    std::int64_t epoch = 0;
+  };
+  std::unordered_map<shard_ref, reading> read_; ///< what the fence said last
   std::unordered_map<shard_ref, clock::time_point> asked_;
   std::optional<clock::time_point> active_since_;
   clock::time_point last_plan_{};

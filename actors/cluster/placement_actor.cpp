@@ -19,6 +19,9 @@ using clock = placement::clock;
 constexpr auto tick_interval = 200ms;
 constexpr auto reading_interval = 1'000ms;
 constexpr auto unfinished_interval = 250ms;
+/// While shards move, and for a while after the last one: each waits for this node twice.
+constexpr auto moving_interval = 25ms;
+constexpr auto moves_linger = 3'000ms;
 /// How long a request for a shard counts that this node could not grant yet.
 constexpr auto request_lifetime = 2'000ms;
 
@@ -29,15 +32,26 @@ struct placement_state {
   placement::settings settings;
   std::optional<placement> part;
   clock::time_point last_reading{};
+  std::int64_t version_read = -1; ///< of the membership, at the last reading
+  std::optional<clock::time_point> moves_seen;
   bool unfinished = true;
   bool failing = false;   ///< the last reading failed: said once in the log
   bool activated = false; ///< it has asked to be active; never again
   std::optional<clock::time_point> joined_at;
   std::unordered_map<shard_ref, std::pair<hand_off_asked, clock::time_point>> asked_by;
 
-  void read(clock::time_point now) {
-    if (now - last_reading < (unfinished ? unfinished_interval : reading_interval)) return;
+  bool moving(clock::time_point now) const {
+    return moves_seen && now - *moves_seen < moves_linger;
+  }
+
+  void read(const membership_view::picture& members, clock::time_point now) {
+    const auto interval = moving(now)  ? moving_interval
+                          : unfinished ? unfinished_interval
+                                       : reading_interval;
+    // Moves and pins change the version, too: news to be read at once.
+    if (members.version == version_read && now - last_reading < interval) return;
     last_reading = now;
+    version_read = members.version;
     auto seen = parts.store->read();
     if (!seen) {
       if (!std::exchange(failing, true))
@@ -45,6 +59,8 @@ struct placement_state {
       return;
     }
     if (std::exchange(failing, false)) log::info("placement", "reads_again");
+    if (!seen->moving.empty()) moves_seen = now;
+    parts.databases->refresh(seen->databases, seen->homes);
     auto changed = part->learn(*seen, clock::now());
     if (!changed.empty()) parts.links->owners_changed(std::move(changed));
   }
@@ -68,10 +84,13 @@ struct placement_state {
     const auto members = parts.members->current();
     activate(*members, now);
     if (!parts.members->lease().valid()) return;
-    read(now);
+    read(*members, now);
     auto plan = part->make_plan(
       *members, [this](const uuid& node) { return parts.links->linked(node); }, now);
     unfinished = plan.unfinished;
+    for (const auto& ref : plan.release)
+      if (auto actor = parts.table->local(ref))
+        caf::anon_send(caf::actor_cast<shard_actor>(actor), release_shard{});
     for (const auto& next : plan.acquire)
       if (auto actor = parts.table->local(next.ref))
         caf::anon_send(caf::actor_cast<shard_actor>(actor),
@@ -115,8 +134,10 @@ placement_actor::behavior_type placement_behavior(placement_pointer self,
       if (s.asked_by.contains(asked.ref)) caf::anon_send(s.parts.membership, look_now{});
     },
     [self](caf::tick_atom) {
-      self->delayed_send(self, tick_interval, caf::tick_atom_v);
-      self->state.act(clock::now());
+      const auto now = clock::now();
+      self->delayed_send(self, self->state.moving(now) ? moving_interval : tick_interval,
+                         caf::tick_atom_v);
+      self->state.act(now);
     },
   };
 }

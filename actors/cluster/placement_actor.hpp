@@ -30,7 +30,7 @@ struct hand_off_asked {
 };
 
 /// Runs placement on a thread of its own: looks at the fences about every second, more often while a shard
-/// is wanted here, and tells the node's shard actors what to acquire and what to release. Makes this node
+/// is wanted here or on its way to another database, and tells the node's shard actors what to acquire and what to release. Makes this node
 /// active as soon as it is linked with the others, or after `link_patience` without. One per node.
 using placement_actor =
   caf::typed_actor<caf::result<void>(place_now), caf::result<void>(hand_off_asked),
@@ -41,7 +41,7 @@ struct placement_parts {
   std::shared_ptr<placement_store> store;
   const membership_view* members = nullptr;
   membership_actor membership;
-  const database_set* databases = nullptr;
+  database_set* databases = nullptr;
   const shard_board* board = nullptr;
   const shard_table* table = nullptr;
   remote::owner_directory* owners = nullptr;

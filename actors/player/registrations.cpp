@@ -29,6 +29,10 @@ registered_players merge(std::vector<registrations>& parts, std::uint32_t limit)
     all.insert(all.end(), std::make_move_iterator(part.items.begin()),
                std::make_move_iterator(part.items.end()));
   std::ranges::sort(all, [](const auto& a, const auto& b) { return place_of(a) < place_of(b); });
+  // While a shard moves, two databases have its rows for a moment.
+  const auto doubled = std::ranges::unique(
+    all, [](const auto& a, const auto& b) { return place_of(a) == place_of(b); });
+  all.erase(doubled.begin(), doubled.end());
   registered_players page;
   page.more = all.size() > limit;
   all.resize(std::min<std::size_t>(all.size(), limit));
@@ -48,7 +52,7 @@ player_counts sum(const std::vector<counters>& parts, const std::vector<uuid>& g
 
 class gatherer {
 public:
-  gatherer(registrations_actor::pointer self, std::vector<database_reader> readers)
+  gatherer(registrations_actor::pointer self, std::function<std::vector<database_reader>()> readers)
     : self_(self), readers_(std::move(readers)) {}
 
   /// Sends `question` to every database; `finish` makes the answer of all parts, in the order of the
@@ -60,19 +64,20 @@ public:
       std::size_t missing;
       bool failed = false;
     };
+    const auto readers = readers_();
     auto promise = self_->make_response_promise<Answer>();
-    auto state = std::make_shared<gathering>(gathering{{}, readers_.size()});
-    state->parts.resize(readers_.size());
-    for (std::size_t i = 0; i < readers_.size(); ++i) {
+    auto state = std::make_shared<gathering>(gathering{{}, readers.size()});
+    state->parts.resize(readers.size());
+    for (std::size_t i = 0; i < readers.size(); ++i) {
       auto fail_with = [state, promise](caf::error why) mutable {
         if (!std::exchange(state->failed, true)) promise.deliver(std::move(why));
       };
-      auto credit = readers_[i].reader_credits;
+      auto credit = readers[i].reader_credits;
       if (!credit->try_take()) {
         fail_with(to_caf_error({errc::overloaded, {}, {}, 1}));
         break;
       }
-      self_->request(readers_[i].reader, time_left(c), question)
+      self_->request(readers[i].reader, time_left(c), question)
         .then(
           [state, promise, finish, i, credit](Part& part) mutable {
             credit->give_back();
@@ -89,7 +94,7 @@ public:
 
 private:
   registrations_actor::pointer self_;
-  std::vector<database_reader> readers_;
+  std::function<std::vector<database_reader>()> readers_;
 };
 
 struct registrations_state {
@@ -99,7 +104,7 @@ struct registrations_state {
 
 registrations_actor::behavior_type registrations_behavior(
   registrations_actor::stateful_pointer<registrations_state> self,
-  std::vector<database_reader> readers) {
+  std::function<std::vector<database_reader>()> readers) {
   self->state.databases = std::make_unique<gatherer>(self, std::move(readers));
   auto& databases = *self->state.databases;
   return {
@@ -121,7 +126,7 @@ registrations_actor::behavior_type registrations_behavior(
 } // namespace
 
 registrations_actor spawn_registrations(caf::actor_system& system,
-                                        std::vector<database_reader> readers) {
+                                        std::function<std::vector<database_reader>()> readers) {
   return system.spawn(registrations_behavior, std::move(readers));
 }
 

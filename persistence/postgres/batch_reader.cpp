@@ -104,9 +104,8 @@ public:
       catalog_at_.emplace(shard, calls.size());
       for (const auto* what : {&sql::load_studios, &sql::load_games, &sql::load_staff})
         calls.emplace_back(call{what, {}}).arguments.add(shard.shard);
-      calls.emplace_back(call{&sql::load_staff_sessions, {}})
-        .arguments.add(shard.shard)
-        .add(to_string(shard.fam));
+      for (const auto* what : {&sql::load_staff_sessions, &sql::find_fence})
+        calls.emplace_back(call{what, {}}).arguments.add(shard.shard).add(to_string(shard.fam));
     }
     return calls;
   }
@@ -150,7 +149,7 @@ public:
           jobs_[shard_ref{*fam, r->int4(i, 0)}].push_back(
             {.id = r->id(i, 2), .kind = r->text(i, 3), .payload = r->text(i, 4)});
     for (const auto& [shard, first] : catalog_at_)
-      catalog_images_[shard] = read_catalog(results, first);
+      if (results[first + 4].size() > 0) catalog_images_[shard] = read_catalog(results, first);
   }
 
   load_value answer(shard_ref shard, const load_key& key) const {

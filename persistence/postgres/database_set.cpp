@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
+#include <optional>
 #include <pqxx/pqxx>
 #include <utility>
 
@@ -14,11 +16,11 @@ namespace {
 
 using postgres::link_health;
 
-/// Families and homes as the control database holds them.
+/// Families, databases and homes as the control database holds them.
 struct layout {
   std::array<std::uint32_t, families.size()> counts{};
-  /// For each family, the place of each shard's database in the configuration.
-  std::array<std::vector<std::size_t>, families.size()> homes;
+  std::vector<database_address> databases;
+  std::array<std::vector<std::string>, families.size()> homes; ///< for each shard of a family
 };
 
 result<layout> read_layout(const database_set_settings& settings) {
@@ -33,12 +35,18 @@ result<layout> read_layout(const database_set_settings& settings) {
     auto connection = postgres::dial(control.dsn, options);
     pqxx::nontransaction read{connection.session};
     layout found;
+    found.databases = settings.databases;
+    for (const auto& row : read.exec("select name, dsn, replica_dsn from troupe.database"
+                                     " where dsn <> '' order by added_at, name"))
+      if (const auto name = row[0].as<std::string>();
+          !std::ranges::contains(found.databases, name, &database_address::name))
+        found.databases.push_back({name, row[1].as<std::string>(), row[2].as<std::string>()});
     for (const auto& row : read.exec("select family, shard_count from troupe.family_shards")) {
       const auto fam = parse_family(row[0].as<std::string>());
       if (!fam) continue; // of a newer program that has come and gone; this one does not serve it
       const auto index = static_cast<std::size_t>(*fam);
       found.counts[index] = row[1].as<std::uint32_t>();
-      found.homes[index].assign(found.counts[index], settings.databases.size());
+      found.homes[index].resize(found.counts[index]);
     }
     for (const auto& row : read.exec("select family, shard_id, database from troupe.shard_home")) {
       const auto fam = parse_family(row[0].as<std::string>());
@@ -46,16 +54,13 @@ result<layout> read_layout(const database_set_settings& settings) {
       const auto shard = row[1].as<std::size_t>();
       const auto name = row[2].as<std::string>();
       auto& homes = found.homes[static_cast<std::size_t>(*fam)];
-      const auto home = std::ranges::find(settings.databases, name, &database_address::name);
-      if (home == settings.databases.end())
+      if (!std::ranges::contains(found.databases, name, &database_address::name))
         return wrong("shards live in database \"" + name + "\", which is not configured");
-      if (shard < homes.size())
-        homes[shard] = static_cast<std::size_t>(home - settings.databases.begin());
+      if (shard < homes.size()) homes[shard] = name;
     }
     for (const auto& info : families) {
       const auto index = static_cast<std::size_t>(info.id);
-      if (found.counts[index] == 0 ||
-          std::ranges::contains(found.homes[index], settings.databases.size()))
+      if (found.counts[index] == 0 || std::ranges::contains(found.homes[index], std::string{}))
         return wrong("family " + std::string{info.name} +
                      " has shards without a home; run `troupe migrate up`");
     }
@@ -71,42 +76,54 @@ class postgres_databases final : public database_set {
 public:
   postgres_databases(caf::actor_system& system, const database_set_settings& settings,
                      const layout& found, metric_registry& metrics)
-    : counts_(found.counts) {
-    for (const auto& address : settings.databases) {
-      auto& database = databases_.emplace_back();
-      database.name = address.name;
-      for (std::uint32_t i = 0; i < settings.lanes; ++i)
-        spawn_lane(system, settings, address, i, metrics);
-      for (std::uint32_t i = 0; i < settings.readers; ++i)
-        spawn_reader(system, settings, address, i, metrics);
-      spawn_sweeper(system, settings, address);
-      readers_.push_back(
-        {address.name, database.readers.front().first, database.readers.front().second});
-    }
-    for (std::size_t fam = 0; fam < families.size(); ++fam) {
-      for (std::size_t shard = 0; shard < found.homes[fam].size(); ++shard) {
-        const auto& home = databases_[found.homes[fam][shard]];
-        // Neighbours live in different databases; within one they go to different lanes. Families
-        // start at different lanes, so that a family of one shard does not always meet the first.
-        const auto place = shard / databases_.size() + fam;
-        const auto& [writer, writer_credits] = home.lanes[place % home.lanes.size()];
-        const auto& [reader, reader_credits] = home.readers[place % home.readers.size()];
-        shards_[fam].push_back({writer, writer_credits, reader, reader_credits});
-      }
-    }
+    : system_(system),
+      settings_(settings),
+      metrics_(metrics),
+      counts_(found.counts),
+      spread_(found.databases.size()) {
+    for (const auto& address : found.databases) add(address);
+    for (std::size_t fam = 0; fam < families.size(); ++fam)
+      for (const auto& name : found.homes[fam]) homes_[fam].push_back(*place_of(name));
   }
 
   std::uint32_t shard_count(family fam) const noexcept override {
     return counts_[static_cast<std::size_t>(fam)];
   }
 
-  const shard_storage& at(shard_ref ref) const noexcept override {
-    return shards_[static_cast<std::size_t>(ref.fam)][static_cast<std::size_t>(ref.shard)];
+  shard_storage at(shard_ref ref) const override {
+    const auto fam = static_cast<std::size_t>(ref.fam);
+    const auto shard = static_cast<std::size_t>(ref.shard);
+    std::lock_guard lock{mutex_};
+    const auto& home = databases_[homes_[fam][shard]];
+    // Neighbours live in different databases; within one they go to different lanes. Families start at
+    // different lanes, so that a family of one shard does not always meet the first.
+    const auto place = shard / spread_ + fam;
+    const auto& [writer, writer_credits] = home.lanes[place % home.lanes.size()];
+    const auto& [reader, reader_credits] = home.readers[place % home.readers.size()];
+    return {writer, writer_credits, reader, reader_credits};
   }
 
-  std::span<const database_reader> readers() const noexcept override { return readers_; }
+  std::vector<database_reader> readers() const override {
+    std::lock_guard lock{mutex_};
+    return readers_;
+  }
+
+  void refresh(std::span<const database_address> databases,
+               std::span<const shard_home> homes) override {
+    std::lock_guard lock{mutex_};
+    if (stopped_) return;
+    for (const auto& address : databases)
+      if (!place_of(address.name)) add(address);
+    for (const auto& [ref, name] : homes) {
+      auto& known = homes_[static_cast<std::size_t>(ref.fam)];
+      const auto place = place_of(name);
+      const auto shard = static_cast<std::size_t>(ref.shard);
+      if (place && shard < known.size()) known[shard] = *place;
+    }
+  }
 
   std::vector<database_health> health() const override {
+    std::lock_guard lock{mutex_};
     std::vector<database_health> all;
     for (const auto& database : databases_) {
       database_health one{database.name, true, {}};
@@ -126,9 +143,13 @@ public:
   }
 
   bool stop(std::chrono::milliseconds limit) override {
-    for (const auto& closing : lanes_) caf::anon_send(closing, caf::close_atom_v);
-    for (const auto& closing : reading_) caf::anon_send(closing, caf::close_atom_v);
-    for (const auto& closing : sweepers_) caf::anon_send(closing, caf::close_atom_v);
+    {
+      std::lock_guard lock{mutex_};
+      stopped_ = true;
+      for (const auto& closing : lanes_) caf::anon_send(closing, caf::close_atom_v);
+      for (const auto& closing : reading_) caf::anon_send(closing, caf::close_atom_v);
+      for (const auto& closing : sweepers_) caf::anon_send(closing, caf::close_atom_v);
+    }
     return running_->wait(limit);
   }
 
@@ -140,6 +161,25 @@ private:
     std::vector<std::shared_ptr<link_health>> links;
   };
 
+  /// The place in `databases_`.
+  std::optional<std::size_t> place_of(std::string_view name) const {
+    const auto found = std::ranges::find(databases_, name, &one_database::name);
+    if (found == databases_.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - databases_.begin());
+  }
+
+  void add(const database_address& address) {
+    auto& database = databases_.emplace_back();
+    database.name = address.name;
+    for (std::uint32_t i = 0; i < settings_.lanes; ++i) spawn_lane(address, i);
+    for (std::uint32_t i = 0; i < settings_.readers; ++i) spawn_reader(address, i);
+    sweepers_.push_back(postgres::spawn_sweeper(
+      system_, {address.dsn, address.name, settings_.incarnation, settings_.limits},
+      around(nullptr)));
+    readers_.push_back(
+      {address.name, database.readers.front().first, database.readers.front().second});
+  }
+
   postgres::surroundings around(std::shared_ptr<link_health> health) {
     return {dog_, running_, std::move(health)};
   }
@@ -147,44 +187,43 @@ private:
     return address.name + "/" + std::to_string(i);
   }
 
-  void spawn_lane(caf::actor_system& system, const database_set_settings& settings,
-                  const database_address& address, std::uint32_t i, metric_registry& metrics) {
+  void spawn_lane(const database_address& address, std::uint32_t i) {
     auto& database = databases_.back();
     auto health = database.links.emplace_back(std::make_shared<link_health>());
-    auto credit = std::make_shared<credits>(settings.limits.lane_credits);
-    auto probe = std::make_shared<postgres::writer_probe>(metrics, address.name, i);
+    auto credit = std::make_shared<credits>(settings_.limits.lane_credits);
+    auto probe = std::make_shared<postgres::writer_probe>(metrics_, address.name, i);
     auto lane = postgres::spawn_lane(
-      system, {address.dsn, label(address, i), settings.incarnation, settings.limits},
+      system_, {address.dsn, label(address, i), settings_.incarnation, settings_.limits},
       std::move(probe), credit, around(std::move(health)));
     database.lanes.emplace_back(lane, credit);
     lanes_.push_back(std::move(lane));
   }
 
-  void spawn_reader(caf::actor_system& system, const database_set_settings& settings,
-                    const database_address& address, std::uint32_t i, metric_registry& metrics) {
+  void spawn_reader(const database_address& address, std::uint32_t i) {
     auto& database = databases_.back();
     auto health = database.links.emplace_back(std::make_shared<link_health>());
-    auto credit = std::make_shared<credits>(settings.limits.reader_credits);
-    auto probe = std::make_shared<postgres::reader_probe>(metrics, address.name, i);
-    auto reader = postgres::spawn_reader(
-      system,
-      {address.dsn, address.replica_dsn, label(address, i), settings.incarnation, settings.limits},
-      std::move(probe), credit, around(std::move(health)));
+    auto credit = std::make_shared<credits>(settings_.limits.reader_credits);
+    auto probe = std::make_shared<postgres::reader_probe>(metrics_, address.name, i);
+    auto reader = postgres::spawn_reader(system_,
+                                         {address.dsn, address.replica_dsn, label(address, i),
+                                          settings_.incarnation, settings_.limits},
+                                         std::move(probe), credit, around(std::move(health)));
     database.readers.emplace_back(reader, credit);
     reading_.push_back(std::move(reader));
   }
 
-  void spawn_sweeper(caf::actor_system& system, const database_set_settings& settings,
-                     const database_address& address) {
-    sweepers_.push_back(postgres::spawn_sweeper(
-      system, {address.dsn, address.name, settings.incarnation, settings.limits}, around(nullptr)));
-  }
-
-  std::array<std::uint32_t, families.size()> counts_;
+  caf::actor_system& system_;
+  const database_set_settings settings_;
+  metric_registry& metrics_;
+  const std::array<std::uint32_t, families.size()> counts_;
+  const std::size_t spread_; ///< databases at the start: a shard keeps its lane when one is added
+  mutable std::mutex mutex_; ///< guards what follows, and what refers to it
+  bool stopped_ = false;
   std::shared_ptr<postgres::watchdog> dog_ = std::make_shared<postgres::watchdog>();
   std::shared_ptr<postgres::running_actors> running_ = std::make_shared<postgres::running_actors>();
   std::vector<one_database> databases_;
-  std::array<std::vector<shard_storage>, families.size()> shards_;
+  /// For each family, the place of each shard's database.
+  std::array<std::vector<std::size_t>, families.size()> homes_;
   std::vector<database_reader> readers_;
   std::vector<postgres::lane_actor> lanes_;
   std::vector<postgres::reading_actor> reading_;

@@ -214,7 +214,9 @@ void settle_homes(pqxx::connection& control, std::span<const database_address> d
       work.exec("insert into troupe.shard_home (shard_id, family, database) values ($1, $2, $3)",
                 pqxx::params{shard, info.name, databases[shard % databases.size()].name});
   }
-  const auto homeless = work.exec("select distinct database from troupe.shard_home");
+  const auto homeless = work.exec(
+    "select distinct database from troupe.shard_home"
+    " where database not in (select name from troupe.database where dsn <> '')");
   for (const auto& row : homeless) {
     const auto name = row[0].as<std::string>();
     if (!std::ranges::contains(databases, name, &database_address::name))
@@ -222,6 +224,20 @@ void settle_homes(pqxx::connection& control, std::span<const database_address> d
                     "shards live in database \"" + name + "\", which is not configured"};
   }
   work.commit();
+}
+
+/// `configured`, and what the control database says was added at run time.
+std::vector<database_address> with_added(pqxx::connection& control,
+                                         std::span<const database_address> configured) {
+  std::vector<database_address> all{configured.begin(), configured.end()};
+  pqxx::nontransaction read{control};
+  if (!read.query_value<bool>("select to_regclass('troupe.database') is not null")) return all;
+  for (const auto& row : read.exec("select name, dsn, replica_dsn from troupe.database"
+                                   " where dsn <> '' order by added_at, name"))
+    if (auto name = row[0].as<std::string>();
+        !std::ranges::contains(configured, name, &database_address::name))
+      all.push_back({std::move(name), row[1].as<std::string>(), row[2].as<std::string>()});
+  return all;
 }
 
 void create_fences(pqxx::connection& control, pqxx::connection& data, const std::string& database) {
@@ -283,8 +299,10 @@ result<std::vector<database_status>> migrate_up(std::span<const database_address
   if (auto usable = check_configuration(databases); !usable) return std::unexpected(usable.error());
   std::vector<database_status> status;
   std::optional<pqxx::connection> control;
-  for (const auto& database : databases) {
-    const bool first = !control;
+  std::vector<database_address> all{databases.begin(), databases.end()};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto database = all[i]; // the first one may make the list longer
+    const bool first = i == 0;
     auto done = at_edge(database.name, [&] {
       auto connection = open(database);
       lock(connection); // a session's lock: it goes with the connection, however that ends
@@ -292,6 +310,7 @@ result<std::vector<database_status>> migrate_up(std::span<const database_address
       if (first) {
         settle_homes(connection, databases, counts);
         create_fences(connection, connection, database.name);
+        all = with_added(connection, databases);
       } else {
         create_fences(*control, connection, database.name);
       }
@@ -306,10 +325,13 @@ result<std::vector<database_status>> migrate_up(std::span<const database_address
 result<std::vector<database_status>> migration_status(std::span<const database_address> databases) {
   if (auto usable = check_configuration(databases); !usable) return std::unexpected(usable.error());
   std::vector<database_status> status;
-  for (const auto& database : databases) {
-    const bool first = status.empty();
+  std::vector<database_address> all{databases.begin(), databases.end()};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto database = all[i]; // the first one may make the list longer
+    const bool first = i == 0;
     auto done = at_edge(database.name, [&] {
       auto connection = open(database);
+      if (first) all = with_added(connection, databases);
       status.push_back({database.name, compare(read_applied(connection), first)});
     });
     if (!done) return std::unexpected(done.error());

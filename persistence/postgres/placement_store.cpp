@@ -1,7 +1,10 @@
 #include "persistence/placement_store.hpp"
 
+#include <algorithm>
 #include <array>
 #include <list>
+#include <ranges>
+#include <unordered_map>
 
 #include "base/log.hpp"
 #include "persistence/postgres/connection.hpp"
@@ -18,6 +21,16 @@ constexpr statement list_owners{"list_owners",
                                 "select shard_id, family, epoch, owner from troupe.shard_fence"};
 
 constexpr statement list_pins{"list_pins", "select shard_id, family, node from troupe.shard_pin"};
+
+constexpr statement list_homes{"list_homes", R"(
+select h.shard_id, h.family, h.database,
+       exists (select from troupe.shard_move m
+                 join troupe.member b on b.incarnation = m.mover and b.ended_at is null
+                where m.shard_id = h.shard_id and m.family = h.family and m.state = 'copying')
+  from troupe.shard_home h)"};
+
+constexpr statement list_databases{"list_databases", R"(
+select name, dsn, replica_dsn from troupe.database where dsn <> '' order by added_at, name)"};
 
 constexpr statement set_pin{"set_pin", R"(
 with changed as (update troupe.membership set version = version + 1)
@@ -40,41 +53,74 @@ postgres::dial_options options_of(std::string name, std::chrono::milliseconds ti
 class postgres_placement final : public placement_store {
 public:
   postgres_placement(std::span<const database_address> databases, const uuid& incarnation,
-                     std::chrono::milliseconds timeout) {
-    for (const auto& database : databases)
-      databases_.push_back(
-        {database.name,
-         {database.dsn, options_of(to_string(incarnation), timeout), timeout + 500ms, dog_}});
+                     std::chrono::milliseconds timeout)
+    : configured_(databases.begin(), databases.end()),
+      incarnation_(incarnation),
+      timeout_(timeout) {
+    follow(configured_);
   }
 
   result<picture> read() override {
     picture seen;
-    bool control = true;
-    for (auto& database : databases_) {
-      const std::array calls{call{&list_owners, {}}, call{&list_pins, {}}};
-      auto done = run(database, std::span{calls}.first(control ? 2 : 1));
-      if (!done) {
-        if (control) return std::unexpected(done.error());
-        seen.unreachable.push_back(database.name);
-        continue;
-      }
-      add_fences((*done)[0], seen.fences);
-      if (control) add_pins((*done)[1], seen.pins);
-      control = false;
+    std::vector<read_fence> fences;
+    for (auto& database : databases_ | std::views::drop(1)) {
+      const std::array calls{call{&list_owners, {}}};
+      if (auto done = run(database, calls))
+        add_fences((*done)[0], database.address.name, fences);
+      else
+        seen.unreachable.push_back(database.address.name);
     }
+    // The control database last: no fence is older than the homes.
+    auto& control = databases_.front();
+    const std::array calls{call{&list_owners, {}}, call{&list_pins, {}}, call{&list_databases, {}},
+                           call{&list_homes, {}}};
+    auto done = run(control, calls);
+    if (!done) return std::unexpected(done.error());
+    add_fences((*done)[0], control.address.name, fences);
+    add_pins((*done)[1], seen.pins);
+    seen.databases = with_added((*done)[2]);
+    add_homes((*done)[3], seen);
+    keep_those_at_home(fences, seen);
+    follow(seen.databases);
     return seen;
   }
 
 private:
   struct one_database {
-    std::string name;
+    database_address address;
     postgres::connection connection;
   };
+  struct read_fence {
+    fence_row row;
+    std::string_view database;
+  };
+
+  /// Connections for what is new; none for what is no longer there. The control database stays first.
+  void follow(std::span<const database_address> wanted) {
+    std::erase_if(databases_, [&](const auto& known) {
+      return !std::ranges::contains(wanted, known.address.name, &database_address::name);
+    });
+    for (const auto& database : wanted)
+      if (std::ranges::none_of(
+            databases_, [&](const auto& known) { return known.address.name == database.name; }))
+        databases_.push_back(
+          {database,
+           {database.dsn, options_of(to_string(incarnation_), timeout_), timeout_ + 500ms, dog_}});
+  }
+
+  std::vector<database_address> with_added(const postgres::rows& rows) const {
+    auto all = configured_;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (auto name = rows.text(i, 0);
+          !std::ranges::contains(configured_, name, &database_address::name))
+        all.push_back({std::move(name), rows.text(i, 1), rows.text(i, 2)});
+    return all;
+  }
 
   static result<std::vector<postgres::rows>> run(one_database& database,
                                                  std::span<const call> calls) {
     auto why = [&](const std::string& message) {
-      return fail(errc::storage_unavailable, "database " + database.name + ": " + message);
+      return fail(errc::storage_unavailable, "database " + database.address.name + ": " + message);
     };
     if (!database.connection.is_open())
       if (auto opened = database.connection.open(); !opened) return why(opened.error());
@@ -83,12 +129,34 @@ private:
     return std::move(*done);
   }
 
-  static void add_fences(const postgres::rows& rows, std::vector<fence_row>& fences) {
+  static void add_fences(const postgres::rows& rows, std::string_view database,
+                         std::vector<read_fence>& fences) {
     for (std::size_t i = 0; i < rows.size(); ++i)
       if (const auto fam = parse_family(rows.bytes(i, 1)))
-        fences.push_back({{*fam, rows.int4(i, 0)},
-                          rows.int8(i, 2),
-                          rows.is_null(i, 3) ? std::nullopt : std::optional{rows.id(i, 3)}});
+        fences.push_back({{{*fam, rows.int4(i, 0)},
+                           rows.int8(i, 2),
+                           rows.is_null(i, 3) ? std::nullopt : std::optional{rows.id(i, 3)}},
+                          database});
+  }
+
+  static void add_homes(const postgres::rows& rows, picture& seen) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto fam = parse_family(rows.bytes(i, 1));
+      if (!fam) continue; // of a newer program
+      const shard_ref ref{*fam, rows.int4(i, 0)};
+      seen.homes.push_back({ref, rows.text(i, 2)});
+      if (rows.boolean(i, 3)) seen.moving.push_back(ref);
+    }
+  }
+
+  /// A move leaves a fence where the shard came from for a while, or where it was to go.
+  static void keep_those_at_home(const std::vector<read_fence>& fences, picture& seen) {
+    std::unordered_map<shard_ref, std::string_view> homes;
+    for (const auto& home : seen.homes) homes.emplace(home.ref, home.database);
+    for (const auto& fence : fences)
+      if (const auto home = homes.find(fence.row.ref);
+          home != homes.end() && home->second == fence.database)
+        seen.fences.push_back(fence.row);
   }
 
   static void add_pins(const postgres::rows& rows, std::vector<shard_pin>& pins) {
@@ -97,6 +165,9 @@ private:
         pins.push_back({{*fam, rows.int4(i, 0)}, rows.text(i, 2)});
   }
 
+  const std::vector<database_address> configured_;
+  const uuid incarnation_;
+  const std::chrono::milliseconds timeout_;
   postgres::watchdog dog_;
   std::list<one_database> databases_; ///< a connection stays where it is
 };

@@ -96,7 +96,7 @@ create table troupe.player (
   deleted       boolean not null default false,
   primary key (shard_id, player_id)
 ) with (fillfactor = 90))",
-      "player"},
+      "player", family::player},
   ddl{R"(
 create table troupe.player_game (
   shard_id      integer not null,
@@ -105,7 +105,7 @@ create table troupe.player_game (
   registered_at timestamptz not null,
   primary key (shard_id, player_id, game_id)
 ))",
-      "player_game"},
+      "player_game", family::player},
   // For pages over all shards of who plays a game.
   ddl{R"(
 create index player_game_by_game on troupe.player_game (game_id, player_id))"},
@@ -118,7 +118,7 @@ create table troupe.game_counter (
   players  bigint not null,
   primary key (shard_id, game_id)
 ) with (fillfactor = 50))",
-      "game_counter"},
+      "game_counter", family::player},
   ddl{R"(
 create index game_counter_by_game on troupe.game_counter (game_id))"},
 };
@@ -136,7 +136,7 @@ create table troupe.directory_name (
   op_id        uuid not null,
   primary key (shard_id, name_key)
 ) with (fillfactor = 90))",
-      "directory_name"},
+      "directory_name", family::directory},
 };
 
 // -- catalog family -------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ create table troupe.studio (
   created_at timestamptz not null,
   primary key (shard_id, studio_id)
 ))",
-      "studio"},
+      "studio", family::catalog},
   ddl{R"(
 create table troupe.game (
   shard_id   integer not null,
@@ -160,7 +160,7 @@ create table troupe.game (
   created_at timestamptz not null,
   primary key (shard_id, game_id)
 ))",
-      "game"},
+      "game", family::catalog},
   ddl{R"(
 create table troupe.staff (
   shard_id      integer not null,
@@ -172,7 +172,7 @@ create table troupe.staff (
   created_at    timestamptz not null,
   primary key (shard_id, staff_id)
 ))",
-      "staff"},
+      "staff", family::catalog},
 };
 
 // -- control database: members --------------------------------------------------------------------
@@ -220,6 +220,35 @@ create table troupe.shard_pin (
 ))"},
 };
 
+// -- control database: moving data ----------------------------------------------------------------
+
+constexpr std::array move_tables{
+  // Databases besides the configured ones, and configured ones (`dsn` empty) that are being emptied. A
+  // DSN may hold a password, so this table is as secret as the configuration.
+  ddl{R"(
+create table troupe.database (
+  name        text primary key,
+  dsn         text not null,
+  replica_dsn text not null default '',
+  state       text not null default 'active' check (state in ('active', 'draining')),
+  added_at    timestamptz not null default now()
+))"},
+  // Shards on their way. `epoch`, from the flip on: that of the fence left at the source.
+  ddl{R"(
+create table troupe.shard_move (
+  shard_id integer not null,
+  family   text not null references troupe.family_shards (family),
+  source   text not null,
+  target   text not null,
+  mover    uuid not null,
+  state    text not null default 'copying' check (state in ('copying', 'flipped')),
+  epoch    bigint not null default 0,
+  asked_at timestamptz not null default now(),
+  primary key (shard_id, family),
+  check (source <> target)
+))"},
+};
+
 constexpr std::array all{
   migration{1, "cluster", migration_scope::control, cluster_tables},
   migration{2, "shards", migration_scope::data, shard_tables},
@@ -227,6 +256,7 @@ constexpr std::array all{
   migration{4, "directory", migration_scope::data, directory_tables},
   migration{5, "catalog", migration_scope::data, catalog_tables},
   migration{6, "members", migration_scope::control, member_tables},
+  migration{7, "moves", migration_scope::control, move_tables},
 };
 
 } // namespace

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
+
+#include "base/family.hpp"
 
 namespace troupe::postgres {
 
@@ -11,6 +14,8 @@ struct ddl {
   std::string_view sql;
   /// A table made by the statement that Citus, where it is installed, distributes by `shard_id`.
   std::string_view distribute = {};
+  /// Whose rows that table holds; none: of every family, its column `family` tells.
+  std::optional<family> holds = {};
 };
 
 enum class migration_scope : std::uint8_t {

@@ -265,6 +265,11 @@ select j.shard_id, j.family, j.job_id, j.kind, j.payload
 inline constexpr statement load_studios{"load_studios", R"(
 select studio_id, name, created_at from troupe.studio where shard_id = $1::int order by studio_id)"};
 
+/// The last of a catalogue's statements: whoever moves the shard away deletes the rows with the fence, so
+/// with a fence the rows before it were complete.
+inline constexpr statement find_fence{"find_fence", R"(
+select 1 from troupe.shard_fence where shard_id = $1::int and family = $2::text)"};
+
 inline constexpr statement load_games{"load_games", R"(
 select game_id, studio_id, name, created_at
   from troupe.game where shard_id = $1::int order by game_id)"};

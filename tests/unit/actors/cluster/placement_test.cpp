@@ -63,6 +63,42 @@ TEST_CASE("members share the shards by their weights") {
   CHECK(held.at("c") > 900);
 }
 
+TEST_CASE(
+  "a shard on its way to another database is let go of, and nobody's until it has arrived") {
+  deciding d;
+  std::optional<shard_ref> mine;
+  d.part.learn(d.fences(std::nullopt, 3), d.now);
+  for (const auto& next : d.plan().acquire) mine = next.ref;
+  REQUIRE(mine);
+
+  auto seen = d.fences(std::nullopt, 3);
+  seen.moving = {*mine};
+  d.part.learn(seen, d.now);
+  auto plan = d.plan();
+  CHECK(plan.release.empty());
+  CHECK(std::ranges::none_of(plan.acquire, [&](const auto& next) { return next.ref == *mine; }));
+  CHECK(plan.unfinished);
+
+  d.board.at(*mine).state = shard_state::active;
+  CHECK(d.plan().release == std::vector{*mine});
+  CHECK_FALSE(d.part.grants(d.members[1].incarnation, *mine, 3, d.picture()));
+
+  d.board.at(*mine).state = shard_state::released;
+  for (auto& fence : seen.fences)
+    if (fence.ref == *mine) fence.epoch = 6;
+  seen.moving.clear();
+  d.part.learn(seen, d.now);
+  plan = d.plan();
+  const auto again = std::ranges::find(plan.acquire, *mine, &placement::to_acquire::ref);
+  REQUIRE(again != plan.acquire.end());
+  CHECK(again->seen_epoch == 6);
+
+  // An epoch that only another node told of may be a mover's.
+  d.owners.own(*mine, 8, make_uuid_v7());
+  plan = d.plan();
+  CHECK(std::ranges::none_of(plan.acquire, [&](const auto& next) { return next.ref == *mine; }));
+}
+
 TEST_CASE("a member that goes moves its own shards only") {
   const std::vector members{member("a"), member("b"), member("c")};
   const std::vector left{members[0], members[2]};
