@@ -52,6 +52,7 @@ exit_code give_up(const failure& why);
 // One function per sub-command, each in a file of its own.
 void add_certs_command(CLI::App& root, command_line& line);
 void add_config_command(CLI::App& root, command_line& line);
+void add_databases_command(CLI::App& root, command_line& line);
 void add_drain_command(CLI::App& root, command_line& line);
 void add_drill_command(CLI::App& root, command_line& line);
 void add_generate_command(CLI::App& root, command_line& line);

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/family.hpp"
+#include "persistence/database_set.hpp"
 #include "persistence/migrations.hpp"
 
 // The databases of a cluster as operators see and change them, while nodes run. Every function blocks; for
@@ -36,6 +37,9 @@ result<void> drain_database(std::span<const database_address> configured, const 
 
 /// Forgets a database that was added at run time and has no shards left; nothing for a configured one.
 result<void> forget_database(std::span<const database_address> configured, const std::string& name);
+
+/// Where every shard lives; the control database's answer.
+result<std::vector<shard_home>> shard_homes(std::span<const database_address> configured);
 
 struct database_usage {
   bool reachable = false;

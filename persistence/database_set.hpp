@@ -79,8 +79,8 @@ public:
   /// In the order of the configuration, then those added at run time.
   virtual std::vector<database_reader> readers() const = 0;
 
-  /// Takes over where shards live, and opens what is new in `databases`. Lanes of a database without
-  /// shards stay, idle. A shard whose home is in none of them keeps the one it had.
+  /// Takes over where shards live, opens what is new in `databases` and closes what is no longer there and
+  /// holds no shard. A shard whose home is in none of them keeps the one it had.
   virtual void refresh(std::span<const database_address> databases,
                        std::span<const shard_home> homes) = 0;
 

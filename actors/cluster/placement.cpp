@@ -126,7 +126,10 @@ placement::plan placement::make_plan(const membership_view::picture& members,
           members.asked_at < read->second.at)
         continue;
       // An epoch that only others told of may be that of a mover, who perhaps is about to change the home.
-      if (known.epoch > read->second.epoch) continue;
+      if (known.epoch > read->second.epoch) {
+        made.outdated = true;
+        continue;
+      }
       asked_.erase(ref);
       made.acquire.push_back({ref, known.epoch});
     }

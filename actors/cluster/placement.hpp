@@ -58,6 +58,8 @@ public:
     std::vector<shard_ref> release; ///< a mover waits for them
     /// Some wanted shard is not here yet: look again soon.
     bool unfinished = false;
+    /// Of some of them the fence has to be read again first: look at once.
+    bool outdated = false;
   };
 
   placement(settings wanted, const shard_board& board, remote::owner_directory& owners);

@@ -35,6 +35,7 @@ struct placement_state {
   std::int64_t version_read = -1; ///< of the membership, at the last reading
   std::optional<clock::time_point> moves_seen;
   bool unfinished = true;
+  bool outdated = false;
   bool failing = false;   ///< the last reading failed: said once in the log
   bool activated = false; ///< it has asked to be active; never again
   std::optional<clock::time_point> joined_at;
@@ -49,7 +50,7 @@ struct placement_state {
                           : unfinished ? unfinished_interval
                                        : reading_interval;
     // Moves and pins change the version, too: news to be read at once.
-    if (members.version == version_read && now - last_reading < interval) return;
+    if (members.version == version_read && !outdated && now - last_reading < interval) return;
     last_reading = now;
     version_read = members.version;
     auto seen = parts.store->read();
@@ -88,6 +89,7 @@ struct placement_state {
     auto plan = part->make_plan(
       *members, [this](const uuid& node) { return parts.links->linked(node); }, now);
     unfinished = plan.unfinished;
+    outdated = plan.outdated;
     for (const auto& ref : plan.release)
       if (auto actor = parts.table->local(ref))
         caf::anon_send(caf::actor_cast<shard_actor>(actor), release_shard{});

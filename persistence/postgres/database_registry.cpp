@@ -132,6 +132,20 @@ result<void> forget_database(std::span<const database_address> configured,
   });
 }
 
+result<std::vector<shard_home>> shard_homes(std::span<const database_address> configured) {
+  const auto& control = configured.front();
+  return at_edge(control, [&]() -> result<std::vector<shard_home>> {
+    auto connection = open(control);
+    pqxx::nontransaction read{connection};
+    std::vector<shard_home> homes;
+    for (const auto& row : read.exec("select family, shard_id, database from troupe.shard_home"
+                                     " order by family, shard_id"))
+      if (const auto fam = parse_family(row[0].as<std::string>()))
+        homes.push_back({{*fam, row[1].as<std::int32_t>()}, row[2].as<std::string>()});
+    return homes;
+  });
+}
+
 result<std::vector<database_usage>> usage_of(std::span<const known_database> databases) {
   std::vector<database_usage> all(databases.size());
   const auto& control = databases.front().address;

@@ -105,7 +105,12 @@ public:
 
   std::vector<database_reader> readers() const override {
     std::lock_guard lock{mutex_};
-    return readers_;
+    std::vector<database_reader> all;
+    for (const auto& database : databases_)
+      if (!database.closed)
+        all.push_back(
+          {database.name, database.readers.front().first, database.readers.front().second});
+    return all;
   }
 
   void refresh(std::span<const database_address> databases,
@@ -120,12 +125,17 @@ public:
       const auto shard = static_cast<std::size_t>(ref.shard);
       if (place && shard < known.size()) known[shard] = *place;
     }
+    for (std::size_t i = 0; i < databases_.size(); ++i)
+      if (!databases_[i].closed && !holds_shards(i) &&
+          !std::ranges::contains(databases, databases_[i].name, &database_address::name))
+        close(databases_[i]);
   }
 
   std::vector<database_health> health() const override {
     std::lock_guard lock{mutex_};
     std::vector<database_health> all;
     for (const auto& database : databases_) {
+      if (database.closed) continue;
       database_health one{database.name, true, {}};
       // Up since the last link came up; down since the first of those that are down went.
       for (const auto& link : database.links) {
@@ -146,9 +156,8 @@ public:
     {
       std::lock_guard lock{mutex_};
       stopped_ = true;
-      for (const auto& closing : lanes_) caf::anon_send(closing, caf::close_atom_v);
-      for (const auto& closing : reading_) caf::anon_send(closing, caf::close_atom_v);
-      for (const auto& closing : sweepers_) caf::anon_send(closing, caf::close_atom_v);
+      for (auto& database : databases_)
+        if (!database.closed) close(database);
     }
     return running_->wait(limit);
   }
@@ -159,11 +168,29 @@ private:
     std::vector<std::pair<writer_actor, std::shared_ptr<credits>>> lanes;
     std::vector<std::pair<reader_actor, std::shared_ptr<credits>>> readers;
     std::vector<std::shared_ptr<link_health>> links;
+    std::vector<postgres::lane_actor> lane_actors;
+    std::vector<postgres::reading_actor> reading_actors;
+    postgres::sweeper_actor sweeper;
+    bool closed = false; ///< one of the same name that is added later is another one
   };
+
+  /// Each finishes what it was sent before.
+  static void close(one_database& database) {
+    database.closed = true;
+    for (const auto& closing : database.lane_actors) caf::anon_send(closing, caf::close_atom_v);
+    for (const auto& closing : database.reading_actors) caf::anon_send(closing, caf::close_atom_v);
+    caf::anon_send(database.sweeper, caf::close_atom_v);
+  }
+
+  bool holds_shards(std::size_t place) const {
+    return std::ranges::any_of(
+      homes_, [place](const auto& homes) { return std::ranges::contains(homes, place); });
+  }
 
   /// The place in `databases_`.
   std::optional<std::size_t> place_of(std::string_view name) const {
-    const auto found = std::ranges::find(databases_, name, &one_database::name);
+    const auto found = std::ranges::find_if(
+      databases_, [name](const auto& one) { return !one.closed && one.name == name; });
     if (found == databases_.end()) return std::nullopt;
     return static_cast<std::size_t>(found - databases_.begin());
   }
@@ -173,11 +200,9 @@ private:
     database.name = address.name;
     for (std::uint32_t i = 0; i < settings_.lanes; ++i) spawn_lane(address, i);
     for (std::uint32_t i = 0; i < settings_.readers; ++i) spawn_reader(address, i);
-    sweepers_.push_back(postgres::spawn_sweeper(
+    database.sweeper = postgres::spawn_sweeper(
       system_, {address.dsn, address.name, settings_.incarnation, settings_.limits},
-      around(nullptr)));
-    readers_.push_back(
-      {address.name, database.readers.front().first, database.readers.front().second});
+      around(nullptr));
   }
 
   postgres::surroundings around(std::shared_ptr<link_health> health) {
@@ -196,7 +221,7 @@ private:
       system_, {address.dsn, label(address, i), settings_.incarnation, settings_.limits},
       std::move(probe), credit, around(std::move(health)));
     database.lanes.emplace_back(lane, credit);
-    lanes_.push_back(std::move(lane));
+    database.lane_actors.push_back(std::move(lane));
   }
 
   void spawn_reader(const database_address& address, std::uint32_t i) {
@@ -209,7 +234,7 @@ private:
                                           settings_.incarnation, settings_.limits},
                                          std::move(probe), credit, around(std::move(health)));
     database.readers.emplace_back(reader, credit);
-    reading_.push_back(std::move(reader));
+    database.reading_actors.push_back(std::move(reader));
   }
 
   caf::actor_system& system_;
@@ -224,10 +249,6 @@ private:
   std::vector<one_database> databases_;
   /// For each family, the place of each shard's database.
   std::array<std::vector<std::size_t>, families.size()> homes_;
-  std::vector<database_reader> readers_;
-  std::vector<postgres::lane_actor> lanes_;
-  std::vector<postgres::reading_actor> reading_;
-  std::vector<postgres::sweeper_actor> sweepers_;
 };
 
 } // namespace

@@ -58,6 +58,46 @@ bool becomes(const database_set& set, bool up) {
 
 } // namespace
 
+TEST_CASE("a set follows shards to a database that is added, and closes it when they have left") {
+  caf::actor_system system{configuration()};
+  metric_registry metrics;
+  test_database one{test_database::content::empty, test_database::server::a};
+  test_database two{test_database::content::empty, test_database::server::b};
+  const std::vector before{one.address("one")};
+  const std::vector after{one.address("one"), two.address("two")};
+  REQUIRE(migrate_up(before, test_shard_counts()));
+  REQUIRE(migrate_up(after));
+  auto opened = database_set::open(system, settings_for(before), metrics);
+  REQUIRE(opened);
+  auto& set = **opened;
+  const auto ref = player_shard(5);
+  const auto first = set.at(ref).writer;
+  REQUIRE(set.readers().size() == 1);
+
+  set.refresh(after, std::vector{shard_home{ref, "two"}});
+  CHECK(set.readers().size() == 2);
+  CHECK(becomes(set, true));
+  CHECK(set.health().size() == 2);
+  CHECK(set.at(ref).writer != first);
+  two.query("insert into troupe.shard_fence (shard_id, family, epoch) values (5, 'player', 7)");
+  client me{system};
+  me.self->send(set.at(ref).writer, acquire_request{ref, 7, me.handle()});
+  const auto acquired = me.receive<acquire_receipt>();
+  REQUIRE(acquired);
+  CHECK(acquired->epoch == 8);
+  me.self->send(set.at(ref).writer, release_request{ref, 8});
+
+  set.refresh(before, std::vector{shard_home{ref, "elsewhere"}});
+  CHECK(set.readers().size() == 2); // a shard lives there still
+  set.refresh(before, std::vector{shard_home{ref, "one"}});
+  CHECK(set.readers().size() == 1);
+  CHECK(set.health().size() == 1);
+  CHECK(set.at(ref).writer == first);
+  set.refresh(after, {});
+  CHECK(set.readers().size() == 2);
+  CHECK(set.stop(10s));
+}
+
 TEST_CASE("a set over two databases serves every shard where it lives") {
   caf::actor_system system{configuration()};
   metric_registry metrics;
