@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 
 constexpr auto ready_limit = 15s; ///< shards may still move
 constexpr auto mend_limit = 60s;
-constexpr std::size_t least_of_each = 5;
+constexpr std::size_t least_of_each = 3;
 constexpr std::size_t shown_violations = 3;
 /// After that a line of a node's log is in its file.
 constexpr auto log_delay = 1'500ms;
@@ -350,8 +350,9 @@ result<report> run::carry_out(std::string_view name) {
       cluster_.nodes.size() < 2)
     return fail(errc::precondition_failed,
                 "this needs at least two nodes: ./dev up --nodes 3 --detach");
-  if (!watch_.well())
-    return fail(errc::precondition_failed, "not every node of the cluster is ready");
+  if (!wait_for(ready_limit, [this] { return watch_.well(); }))
+    return fail(errc::precondition_failed,
+                "not every node of the cluster is ready, or some shard is not served");
   began_ = wall_clock();
   for (std::size_t node = 0; node < cluster_.nodes.size(); ++node)
     if (auto more = watch_.shards_of(node)) {

@@ -152,7 +152,7 @@ operation load::draw(client& self) {
   one.player = self.random() % players_.size();
   one.game = self.random() % games_.size();
   const auto drawn = self.random() % 1'000;
-  if (drawn < 4) { // few: each costs a password's hash
+  if (drawn < 7) { // few: each costs a password's hash
     one.what = action::sign_up;
     one.name = "drill-" + run_ + "-" + std::to_string(self.number) + "-" +
                std::to_string(self.keys);
