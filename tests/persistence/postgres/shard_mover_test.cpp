@@ -264,6 +264,54 @@ TEST_CASE("a mover that was declared dead behind the flip cannot clean up what h
   m.check_lives_in(m.one, m.two);
 }
 
+// Successors end the connections of a dead mover. In these tests the world changes without that, so that
+// the fences and the row alone have to hold.
+
+TEST_CASE("a mover that was declared dead does not copy over a shard that lives in its target") {
+  moving m;
+  m.after = [&](shard_ref, move_step done) {
+    if (done != move_step::source_taken) return true;
+    m.declare_all_dead();
+    m.one.query("delete from troupe.shard_move; update troupe.shard_home set database = 'two'"
+                " where shard_id = 2 and family = 'player'; delete from troupe.shard_fence"
+                " where shard_id = 2 and family = 'player'");
+    m.two.query("insert into troupe.shard_fence (shard_id, family, epoch) values"
+                " (2, 'player', 100); insert into troupe.operation values"
+                " (2, 'player', gen_random_uuid(), '', '')");
+    return true;
+  };
+  CHECK_FALSE(m.mover(2s, 60s)->move(m.ref, "two"));
+  CHECK(m.two.number("select count(*) from troupe.operation where shard_id = 2") == 1);
+  CHECK(m.two.number("select epoch from troupe.shard_fence where shard_id = 2") == 100);
+}
+
+TEST_CASE(
+  "a mover that was declared dead does not clean up a shard that lives at its source again") {
+  moving m;
+  m.after = [&](shard_ref, move_step done) {
+    if (done != move_step::flipped) return true;
+    m.declare_all_dead();
+    m.one.query("delete from troupe.shard_move; update troupe.shard_home set database = 'one'"
+                " where shard_id = 2 and family = 'player'; update troupe.shard_fence"
+                " set epoch = 100, owner = null where shard_id = 2 and family = 'player'");
+    return true;
+  };
+  CHECK_FALSE(m.mover(2s, 60s)->move(m.ref, "two"));
+  CHECK(m.players(m.one) == 50);
+  CHECK(m.fences(m.one) == 1);
+}
+
+TEST_CASE("a mover flips no shard whose move is another's") {
+  moving m;
+  m.after = [&](shard_ref, move_step done) {
+    if (done == move_step::copied)
+      m.one.query("update troupe.shard_move set mover = gen_random_uuid()");
+    return true;
+  };
+  CHECK_FALSE(m.mover()->move(m.ref, "two"));
+  CHECK(m.home() == "one");
+}
+
 TEST_CASE("two movers do not move the same shard") {
   moving m;
   bool once = true;
