@@ -26,16 +26,22 @@ bool has_ended(const member_record& member) {
   return member.state == member_state::left || member.state == member_state::dead;
 }
 
+/// Where other nodes reach it.
+std::string link_address(const member_record& member) {
+  return member.link_host.empty() ? "-" : member.link_host + ':' + std::to_string(member.link_port);
+}
+
 void print_table(const std::vector<member_record>& members) {
   std::size_t widest = 4;
   for (const auto& member : members) widest = std::max(widest, member.node.size());
   const auto width = static_cast<int>(widest);
-  std::printf("%-*s  %-36s  %-8s  %-24s  %-10s  %s\n", width, "node", "incarnation", "state",
-              "joined", "build", "why");
+  std::printf("%-*s  %-36s  %-8s  %-24s  %-10s  %-21s  %6s  %s\n", width, "node", "incarnation",
+              "state", "joined", "build", "links", "weight", "why");
   for (const auto& member : members)
-    std::printf("%-*s  %s  %-8s  %s  %-10s  %s\n", width, member.node.c_str(),
+    std::printf("%-*s  %s  %-8s  %s  %-10s  %-21s  %6d  %s\n", width, member.node.c_str(),
                 to_string(member.incarnation).c_str(), std::string{to_string(member.state)}.c_str(),
-                to_string(member.joined_at).c_str(), member.build.c_str(), member.why.c_str());
+                to_string(member.joined_at).c_str(), member.build.c_str(),
+                link_address(member).c_str(), member.weight, member.why.c_str());
 }
 
 void print_json(const std::vector<member_record>& members) {
@@ -48,6 +54,7 @@ void print_json(const std::vector<member_record>& members) {
       {"host", member.host},
       {"joined_at", to_string(member.joined_at)},
       {"build", member.build},
+      {"links", link_address(member)},
       {"why", member.why},
     };
     out += out.size() > 1 ? ",\n {" : "{";

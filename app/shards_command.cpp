@@ -1,7 +1,6 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "app/command_line.hpp"
 #include "app/databases.hpp"
 #include "app/shard_moves.hpp"
+#include "app/shard_text.hpp"
 #include "base/text.hpp"
 #include "persistence/membership_store.hpp"
 #include "persistence/shard_listing.hpp"
@@ -127,21 +127,6 @@ exit_code list(command_line& line, const list_options& options) {
   return exit_code::ok;
 }
 
-std::optional<shard_ref> parse_shard(const std::string& text) {
-  const auto slash = text.find('/');
-  const auto fam = parse_family(text.substr(0, slash));
-  if (!fam || slash == text.npos) return std::nullopt;
-  shard_ref ref{*fam, 0};
-  const auto* end = text.data() + text.size();
-  const auto [stop, why] = std::from_chars(text.data() + slash + 1, end, ref.shard);
-  if (why != std::errc{} || stop != end || ref.shard < 0) return std::nullopt;
-  return ref;
-}
-
-std::string check_shard(const std::string& text) {
-  return parse_shard(text) ? "" : text + " is not of the form player/17";
-}
-
 exit_code move(command_line& line, const shard_move_options& options) {
   auto config = line.load(command_line::needs::databases);
   if (!config) return config.error();
@@ -158,7 +143,7 @@ exit_code move(command_line& line, const shard_move_options& options) {
   if (!homes) return give_up(homes.error());
   std::vector<planned_move> moves;
   for (const auto& text : options.shards) {
-    const auto ref = *parse_shard(text);
+    const auto ref = *parse_shard_ref(text);
     const auto home = std::ranges::find(*homes, ref, &shard_home::ref);
     if (home == homes->end()) return give_up(exit_code::data, "there is no shard " + text);
     if (home->database != options.target) moves.push_back({ref, home->database, options.target});
@@ -190,7 +175,7 @@ void add_moves(CLI::App& shards, command_line& line) {
     "  troupe shards move player/17 player/18 --to c\n"
     "  troupe shards move catalog/0 --to b --json",
     [&line, options] { return move(line, *options); });
-  moving->add_option("shards", options->shards, "As FAMILY/NUMBER")->required()->check(check_shard);
+  moving->add_option("shards", options->shards, "As FAMILY/NUMBER")->required()->check(is_shard);
   moving->add_option("--to", options->target, "The database that shall hold them")->required();
   auto balancing = line.add(
     shards, "rebalance",
@@ -223,6 +208,7 @@ void add_shards_command(CLI::App& root, command_line& line) {
   command->add_flag("--each", options->each, "A line for each shard, with its epoch");
   command->add_flag("--json", options->json, "As JSON, for scripts; each shard");
   add_moves(*shards, line);
+  add_pin_commands(*shards, line);
 }
 
 } // namespace troupe

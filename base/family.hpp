@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <charconv>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -50,6 +51,19 @@ struct shard_ref {
 /// For logs: `player/17`.
 inline std::string to_string(shard_ref ref) {
   return std::string{to_string(ref.fam)} + '/' + std::to_string(ref.shard);
+}
+
+/// Reads `player/17`.
+inline std::optional<shard_ref> parse_shard_ref(std::string_view text) noexcept {
+  const auto slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const auto fam = parse_family(text.substr(0, slash));
+  if (!fam) return std::nullopt;
+  shard_ref ref{*fam, 0};
+  const auto* end = text.data() + text.size();
+  const auto [stop, why] = std::from_chars(text.data() + slash + 1, end, ref.shard);
+  if (why != std::errc{} || stop != end || ref.shard < 0) return std::nullopt;
+  return ref;
 }
 
 } // namespace troupe

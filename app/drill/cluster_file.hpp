@@ -28,6 +28,8 @@ struct cluster_commands {
   std::vector<std::string> restart_node;     ///< and the node's place, from 1
   std::vector<std::string> restart_database; ///< and the database's name; in immediate mode
   std::vector<std::string> flush_redis;
+  /// Moves a quarter of the shards to a database that is added for it, and back.
+  std::vector<std::string> move_shards;
 };
 
 /// A running cluster, as `./dev up` describes it.

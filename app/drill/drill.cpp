@@ -65,6 +65,7 @@ private:
   result<void> drain();
   result<void> restart_database();
   result<void> flush_redis();
+  result<void> move_shards();
 
   void say(std::string_view text) const {
     if (settings_.say) settings_.say(text);
@@ -236,6 +237,16 @@ result<void> run::flush_redis() {
   return {};
 }
 
+result<void> run::move_shards() {
+  say("moving a quarter of the shards to a new database, and back");
+  if (cluster_.commands.move_shards.empty())
+    return fail(errc::not_found, "the cluster's file does not say how to move shards");
+  if (run_command(cluster_.commands.move_shards) != 0)
+    return fail(errc::internal, "the shards could not be moved");
+  measure("both ways", in_seconds(clock::now() - fault_began_));
+  return {};
+}
+
 // -- judgement --------------------------------------------------------------------------------------
 
 void run::note(std::string name, const violations& wrong, std::string_view good) {
@@ -338,7 +349,8 @@ run::step run::find(std::string_view name) {
                                                   {"rolling", &run::rolling},
                                                   {"drain", &run::drain},
                                                   {"database-restart", &run::restart_database},
-                                                  {"redis-flush", &run::flush_redis}};
+                                                  {"redis-flush", &run::flush_redis},
+                                                  {"shard-move", &run::move_shards}};
   const auto found = std::ranges::find(steps, name, [](const auto& one) { return one.first; });
   return found == std::end(steps) ? nullptr : found->second;
 }
@@ -409,6 +421,7 @@ std::span<const fault> all_faults() noexcept {
     fault{"drain", "POST /drain on the last node, which is then started again"},
     fault{"database-restart", "restart of the last database in immediate mode"},
     fault{"redis-flush", "Redis loses everything"},
+    fault{"shard-move", "a quarter of the shards moves to a database that is added, and back"},
   };
   return faults;
 }

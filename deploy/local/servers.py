@@ -146,6 +146,10 @@ class Postgres:
 
     def create_database(self) -> None:
         """The database troupe, once."""
+        self.create_database_named("troupe")
+
+    def create_database_named(self, name: str) -> None:
+        """An empty one, unless it is there."""
         environment = {**os.environ, "PGPASSWORD": self.state["password"]}
         command = [
             PG_BIN / "createdb",
@@ -155,7 +159,7 @@ class Postgres:
             str(self.state["port"]),
             "-U",
             "troupe",
-            "troupe",
+            name,
         ]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode and "already exists" not in done.stderr:

@@ -265,6 +265,7 @@ def remember(summary: dict) -> None:
         "commands": {
             "restart_node": [sys.executable, here, "restart"],
             "restart_database": [sys.executable, here, "restart-database"],
+            "move_shards": [sys.executable, here, "move-shards"],
             "flush_redis": ["redis-cli", "-u", summary["dsns"]["redis"], "flushall"],
         },
     }
@@ -534,6 +535,35 @@ def restart_database(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def move_shards(_: argparse.Namespace) -> int:
+    """A quarter of the players' shards to one more database of server b, and back home again."""
+    summary, _ = of_cluster(None)
+    server = Servers(FOLDER).members["pg_b"]
+    extra = server.dsn.removesuffix("/troupe") + "/troupe_c"
+    troupe = [summary["binary"], "--config", str(CONFIGURATION)]
+
+    def run(*command: str, capture: bool = False) -> str:
+        done = subprocess.run(
+            [*troupe, *command], stdout=subprocess.PIPE if capture else None, text=True, check=False
+        )
+        if done.returncode:
+            raise Failure(f"troupe {' '.join(command[:2])} failed")
+        return done.stdout or ""
+
+    server.create_database_named("troupe_c")
+    run("databases", "add", "c", "--dsn", extra)
+    homes = {
+        (row["family"], row["shard"]): row["database"]
+        for row in json.loads(run("shards", "list", "--json", capture=True))
+    }
+    moved = [f"player/{number}" for number in range(64)]
+    run("shards", "move", *moved, "--to", "c")
+    for home in ("a", "b"):
+        back = [name for name in moved if homes["player", int(name.split("/")[1])] == home]
+        run("shards", "move", *back, "--to", home)
+    return 0
+
+
 def number_of_nodes(text: str) -> int:
     """1 to 9."""
     number = int(text)
@@ -570,11 +600,12 @@ def main() -> int:
         verb.add_argument("node", type=int, help="its number, from 1")
     verb = verbs.add_parser("restart-database", help="crash a database and start it again")
     verb.add_argument("name", choices=("a", "b"))
+    verbs.add_parser("move-shards", help="a quarter of them to a new database, and back")
     verbs.add_parser("add", help="start one more node", description="start one more node")
     arguments = parser.parse_args()
     try:
         actions = {"up": up, "down": lambda _: down(), "restart": restart, "add": add}
-        actions["restart-database"] = restart_database
+        actions |= {"restart-database": restart_database, "move-shards": move_shards}
         return actions.get(arguments.verb, signal_node)(arguments)
     except Failure as failure:
         say(str(failure))

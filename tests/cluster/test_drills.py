@@ -7,7 +7,16 @@ import pytest
 
 @pytest.mark.parametrize(
     "fault",
-    ["baseline", "drain", "kill", "rolling", "pause", "database-restart", "redis-flush"],
+    [
+        "baseline",
+        "drain",
+        "kill",
+        "rolling",
+        "pause",
+        "database-restart",
+        "redis-flush",
+        "shard-move",
+    ],
 )
 def test_what_must_hold_under_a_fault_does(drill: Callable[..., dict], fault: str) -> None:
     report = drill(fault, "--sleep", "6")
