@@ -188,7 +188,8 @@ void node::spawn_membership(const settings& config, std::function<void()> on_dea
     wanted.self.link_host = !config.links.advertise.empty() ? config.links.advertise
                             : everywhere                    ? wanted.self.host
                                                             : config.links.address;
-    wanted.self.link_port = links_->port();
+    const auto& port = config.links.advertise_port;
+    wanted.self.link_port = port != 0 ? port : links_->port();
   }
   if (auto own = links_->own_certificate()) {
     wanted.self.certificates = {links::to_string(own->own())};

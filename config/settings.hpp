@@ -117,7 +117,8 @@ struct links_settings {
   std::string mode = "off";
   std::string address = "127.0.0.1";
   std::uint16_t port = 0; ///< 0: a free one, which the others learn from the control database
-  std::string advertise;  ///< the host that others dial; empty: `address`, or the host's name
+  std::uint16_t advertise_port = 0; ///< the port that others dial; 0: `port`
+  std::string advertise; ///< the host that others dial; empty: `address`, or the host's name
   std::string certificate_file;
   std::string key_file;
   std::string authority_file;

@@ -311,6 +311,10 @@ const std::array table{
           "Host name or IP address that the other nodes dial; empty for links.address, or for the "
           "machine's host name when that is all addresses.",
           {0, 255}},
+  setting{"links.advertise_port",
+          TROUPE_IN(links.advertise_port),
+          "TCP port that the other nodes dial, when something stands in between; 0 for links.port.",
+          {0, 65'535}},
   setting{
     "links.certificate_file", TROUPE_IN(links.certificate_file),
     "PEM file with this node's certificate; `troupe certs node` makes one. Read again when it "

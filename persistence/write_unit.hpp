@@ -95,7 +95,10 @@ struct write_receipt {
   std::uint64_t ticket = 0; ///< as the sender gave it
   write_status status = write_status::refused;
   stored_operation stored; ///< for a duplicate
-  failure why;             ///< for a refused unit
+  /// For a committed one: found in the ledger after a commit in doubt. An earlier attempt of the same
+  /// operation may have put it there, so that the rows may be what later operations made of them.
+  bool doubtful = false;
+  failure why; ///< for a refused unit
 };
 
 } // namespace troupe

@@ -26,9 +26,11 @@ public:
       entities_(
         core_, {.bytes = std::numeric_limits<std::size_t>::max(), .waiters_per_key = 1024},
         [](int) -> load_key { return load_catalog{}; },
-        [](load_value&& value) -> std::optional<catalog_entity> {
+        [this](load_value&& value) -> std::optional<catalog_entity> {
           auto* image = std::get_if<catalog_image>(&value);
-          return catalog_entity{image ? std::move(*image) : catalog_image{}};
+          catalog_entity loaded{image ? std::move(*image) : catalog_image{}};
+          dependencies_.view->publish(loaded.snapshot);
+          return loaded;
         }) {}
 
   shard_core& core() noexcept { return core_; }
@@ -79,7 +81,6 @@ private:
   void load(std::function<void(bool)> ready) {
     entities_.with(the_catalog, shard_core::clock::time_point::max(),
                    [this, ready = std::move(ready)](result<catalog_entity*> loaded) {
-                     if (loaded) dependencies_.view->publish((*loaded)->snapshot);
                      ready(loaded.has_value());
                    });
   }

@@ -109,6 +109,23 @@ public:
     shrink();
   }
 
+  /// The write ended, and nobody knows what the value is now. True when somebody waits for the key: then
+  /// the caller has to load it.
+  bool end_write_unknown(const Key& key) {
+    auto found = slots_.find(key);
+    if (found == slots_.end()) return false;
+    slot& s = found->second;
+    s.writing = false;
+    s.value.reset();
+    account(s);
+    if (s.waiting.empty()) {
+      erase(found);
+      return false;
+    }
+    s.loading = true;
+    return true;
+  }
+
   /// Drops everything: another owner has the shard. Everybody in line is told `why`.
   void clear(const failure& why) {
     auto slots = std::exchange(slots_, {});

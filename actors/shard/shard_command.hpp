@@ -49,7 +49,16 @@ public:
 
   /// Gives the entity to `use`, at once or after a load or a write.
   void with(const Key& key, shard_core::clock::time_point deadline, typename map::waiter use) {
-    if (!hot_.with(key, deadline, std::move(use))) return;
+    if (hot_.with(key, deadline, std::move(use))) load(key);
+  }
+
+  /// Ends a write whose effect on the entity is not known: it is read again before anybody sees it.
+  void end_write_unknown(const Key& key) {
+    if (hot_.end_write_unknown(key)) load(key);
+  }
+
+private:
+  void load(const Key& key) {
     core_.load(load_key_of_(key), [this, key](load_receipt& receipt) {
       if (receipt.why.code != errc::none)
         hot_.load_failed(key, receipt.why);
@@ -59,7 +68,6 @@ public:
     });
   }
 
-private:
   shard_core& core_;
   map hot_;
   to_load_key load_key_of_;
@@ -145,7 +153,10 @@ void run_command(shard_core& core, entity_store<Key, Value>& store, const call& 
       auto& hot = store.hot();
       switch (receipt.status) {
         case write_status::committed:
-          hot.end_write(key, effect.apply);
+          if (receipt.doubtful && c.repeated())
+            store.end_write_unknown(key);
+          else
+            hot.end_write(key, effect.apply);
           answer(outcome<Answer>{std::move(effect.answer), false});
           break;
         case write_status::duplicate: {

@@ -30,6 +30,10 @@ struct cluster_commands {
   std::vector<std::string> flush_redis;
   /// Moves a quarter of the shards to a database that is added for it, and back.
   std::vector<std::string> move_shards;
+  /// Cut and heal the network; and what: "links" between all nodes, or "database", the last one of the
+  /// last node.
+  std::vector<std::string> cut;
+  std::vector<std::string> heal;
 };
 
 /// A running cluster, as `./dev up` describes it.

@@ -34,6 +34,8 @@ constexpr auto log_delay = 1'500ms;
 /// Of the goals of the cluster.
 constexpr auto take_over_limit = 4'000ms;
 constexpr auto database_back_limit = 3'000ms;
+constexpr auto healed_limit = 10'000ms;
+constexpr auto cut_time = 5s;
 constexpr auto p99_limit = 1'000ms;
 
 /// As in the nodes' logs, on the same machine.
@@ -66,6 +68,9 @@ private:
   result<void> restart_database();
   result<void> flush_redis();
   result<void> move_shards();
+  result<void> cut_links() { return cut("links"); }
+  result<void> cut_database() { return cut("database"); }
+  result<void> cut(const std::string& what);
 
   void say(std::string_view text) const {
     if (settings_.say) settings_.say(text);
@@ -247,6 +252,29 @@ result<void> run::move_shards() {
   return {};
 }
 
+result<void> run::cut(const std::string& what) {
+  auto cutting = cluster_.commands.cut;
+  auto healing = cluster_.commands.heal;
+  if (cutting.empty() || healing.empty())
+    return fail(errc::precondition_failed,
+                "nothing stands between nodes and databases that could be cut: ./dev up --nodes 3 "
+                "--relays --detach");
+  cutting.push_back(what);
+  healing.push_back(what);
+  say("cutting the network: " + what);
+  if (run_command(std::move(cutting)) != 0) return fail(errc::internal, "the cut failed");
+  std::this_thread::sleep_for(cut_time);
+  const auto done = load_.done();
+  if (run_command(std::move(healing)) != 0) return fail(errc::internal, "the cut is not healed");
+  const auto healed = clock::now();
+  const bool serves = write_everywhere(20s) && load_.done() > done;
+  const auto took = clock::now() - healed;
+  measure("from healing until every shard served through the first node", in_seconds(took));
+  expect("every shard serves within 10 s of healing", serves && took <= healed_limit,
+         in_seconds(took));
+  return {};
+}
+
 // -- judgement --------------------------------------------------------------------------------------
 
 void run::note(std::string name, const violations& wrong, std::string_view good) {
@@ -300,7 +328,7 @@ void run::judge(const std::vector<operation>& history, std::string_view name) {
   if (name == "kill" || name == "pause")
     expect("no request for another shard fails", failed_elsewhere == 0,
            std::format("{} failed, {} of them for other shards", failed, failed_elsewhere));
-  else if (name != "database-restart")
+  else if (name != "database-restart" && !name.starts_with("cut-"))
     expect("no request fails", failed == 0, failures.empty() ? "none" : failures);
   if (name == "rolling" || name == "drain" || name == "baseline")
     expect("p99 is below 1 s", quantile(0.99) < seconds(p99_limit),
@@ -350,7 +378,9 @@ run::step run::find(std::string_view name) {
                                                   {"drain", &run::drain},
                                                   {"database-restart", &run::restart_database},
                                                   {"redis-flush", &run::flush_redis},
-                                                  {"shard-move", &run::move_shards}};
+                                                  {"shard-move", &run::move_shards},
+                                                  {"cut-links", &run::cut_links},
+                                                  {"cut-database", &run::cut_database}};
   const auto found = std::ranges::find(steps, name, [](const auto& one) { return one.first; });
   return found == std::end(steps) ? nullptr : found->second;
 }
@@ -421,6 +451,8 @@ std::span<const fault> all_faults() noexcept {
     fault{"drain", "POST /drain on the last node, which is then started again"},
     fault{"database-restart", "restart of the last database in immediate mode"},
     fault{"redis-flush", "Redis loses everything"},
+    fault{"cut-links", "for 5 s no byte passes between nodes; needs ./dev up --relays"},
+    fault{"cut-database", "for 5 s none between the last node and the last database; the same"},
     fault{"shard-move", "a quarter of the shards moves to a database that is added, and back"},
   };
   return faults;

@@ -19,6 +19,7 @@ import pathlib
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -36,6 +37,7 @@ FOLDER = LOCAL / "up"
 CONFIGURATION = LOCAL / "troupe.toml"
 SUMMARY = LOCAL / "up.json"
 CLUSTER = LOCAL / "cluster.json"  # for troupe drill
+HERE = pathlib.Path(__file__).resolve().parent
 POPULATION = ["--players", "1000", "--studios", "10", "--seed", "1"]
 
 CONFIGURATION_TEXT = """\
@@ -82,7 +84,7 @@ mode = "tls"
 certificate_file = "{certificates}/{name}.crt"
 key_file = "{certificates}/{name}.key"
 authority_file = "{certificates}/ca.crt"
-"""
+{relay}"""
 MOST_NODES = 9
 
 
@@ -160,6 +162,16 @@ class Instance:
             self.command(binary, "generate", *POPULATION, "--out", str(LOCAL))
             self.generated.touch()
 
+    def relay(self, name: str, target: int) -> int:
+        """The port of a relay to a port; it runs until ./dev down."""
+        port = free_port()
+        command = [sys.executable, str(HERE / "relay.py"), str(port), str(target)]
+        process = start(command, FOLDER / "relays.log")
+        process.write(FOLDER / f"relay-{name}.json")
+        if not poll(lambda: listens(port) or not process.alive(), 10) or not process.alive():
+            raise Failure(f"the relay {name} does not start: {FOLDER / 'relays.log'}")
+        return port
+
     def configure(
         self,
         node: Node,
@@ -167,11 +179,23 @@ class Instance:
         ports: tuple[int, int],
         log_format: str,
         linked: bool,
+        relays: bool = False,
     ) -> None:
         """Writes a node's configuration, and its certificate when it is linked with others."""
         cluster = ""
+        addresses = self.servers.addresses()
         if linked:
-            cluster = CLUSTER_TEXT.format(name=node.name, certificates=self.certificates)
+            relay = ""
+            if relays:
+                port = free_port()
+                outside = self.relay(f"links-{node.name}", port)
+                relay = f"port = {port}\nadvertise_port = {outside}\n"
+                far = self.servers.state["pg_b"]["port"]
+                near = self.relay(f"database-{node.name}", far)
+                addresses["pg_b"] = addresses["pg_b"].replace(f":{far}/", f":{near}/")
+            cluster = CLUSTER_TEXT.format(
+                name=node.name, certificates=self.certificates, relay=relay
+            )
             self.certify(node, binary)
         text = CONFIGURATION_TEXT.format(
             port=ports[0],
@@ -181,7 +205,7 @@ class Instance:
             log_level="debug" if linked else "info",
             signing_key=self.signing_key,
             cluster=cluster,
-            **self.servers.addresses(),
+            **addresses,
         )
         write_secret(node.configuration, text)
 
@@ -231,6 +255,10 @@ class Instance:
             one.join()
         for node in every_node():
             node.pid_file.unlink(missing_ok=True)
+        for file in FOLDER.glob("relay-*.json"):
+            if process := Process.read(file):
+                process.stop(signal.SIGKILL, 5)  # it may be stopped, and holds nothing
+            file.unlink(missing_ok=True)
         say("stopping Redis and PostgreSQL")
         self.servers.stop()
         SUMMARY.unlink(missing_ok=True)
@@ -259,12 +287,15 @@ def remember(summary: dict) -> None:
     write_secret(SUMMARY, json.dumps(summary, indent=2) + "\n")
     here = str(pathlib.Path(__file__).resolve())
     nodes = ("name", "url", "admin_url", "pid_file", "log")
+    relays = any(FOLDER.glob("relay-*.json"))
     cluster = {
         "nodes": [{key: node[key] for key in nodes} for node in summary["nodes"]],
         "databases": [{"name": name, "dsn": summary["dsns"][f"pg_{name}"]} for name in "ab"],
         "commands": {
             "restart_node": [sys.executable, here, "restart"],
             "restart_database": [sys.executable, here, "restart-database"],
+            "cut": [sys.executable, here, "cut"] if relays else [],
+            "heal": [sys.executable, here, "heal"] if relays else [],
             "move_shards": [sys.executable, here, "move-shards"],
             "flush_redis": ["redis-cli", "-u", summary["dsns"]["redis"], "flushall"],
         },
@@ -281,6 +312,13 @@ def stop_node(node: Node, process: Process) -> None:
     """Asks it to end; kills it when it does not."""
     if not process.stop(signal.SIGTERM, 30):
         say(f"Troupe {node.name} did not end within 30 s and was killed")
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def answers(admin_port: int) -> bool:
@@ -387,7 +425,9 @@ def up(arguments: argparse.Namespace) -> int:
                 node = Node(number)
                 node.log.unlink(missing_ok=True)
                 ports = choose_ports(arguments, number)
-                instance.configure(node, arguments.binary, ports, log_format, linked)
+                instance.configure(
+                    node, arguments.binary, ports, log_format, linked, arguments.relays
+                )
                 if number == 1:
                     instance.fill(arguments.binary)
                 say("starting Troupe" + (f", node {node.name}" if linked else ""))
@@ -535,6 +575,19 @@ def restart_database(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def cut_or_heal(arguments: argparse.Namespace) -> int:
+    """Stops relays, or lets them go on: those before all links, or the last node's to database b."""
+    summary, _ = of_cluster(None)
+    last = summary["nodes"][-1]["name"]
+    names = "relay-links-*.json" if arguments.what == "links" else f"relay-database-{last}.json"
+    relays = [process for file in FOLDER.glob(names) if (process := Process.read(file))]
+    if not relays:
+        raise Failure("there are no relays; ./dev up --nodes 3 --relays")
+    for process in relays:
+        os.kill(process.pid, signal.SIGSTOP if arguments.verb == "cut" else signal.SIGCONT)
+    return 0
+
+
 def move_shards(_: argparse.Namespace) -> int:
     """A quarter of the players' shards to one more database of server b, and back home again."""
     summary, _ = of_cluster(None)
@@ -584,6 +637,9 @@ def main() -> int:
     verb.add_argument(
         "--nodes", type=number_of_nodes, default=1, help="how many; with more than one, TLS links"
     )
+    verb.add_argument(
+        "--relays", action="store_true", help="with --nodes: relays in between, for drills that cut"
+    )
     verb.add_argument("--fresh", action="store_true", help="throw the data away first")
     verb.add_argument("--port", type=int, help="of the API; without it 8000 or a free one")
     verb.add_argument("--admin-port", type=int, help="of operations; without it 8001 or a free one")
@@ -600,12 +656,18 @@ def main() -> int:
         verb.add_argument("node", type=int, help="its number, from 1")
     verb = verbs.add_parser("restart-database", help="crash a database and start it again")
     verb.add_argument("name", choices=("a", "b"))
+    for name in ("cut", "heal"):
+        verb = verbs.add_parser(
+            name, help="the network of a cluster that was started with --relays"
+        )
+        verb.add_argument("what", choices=("links", "database"))
     verbs.add_parser("move-shards", help="a quarter of them to a new database, and back")
     verbs.add_parser("add", help="start one more node", description="start one more node")
     arguments = parser.parse_args()
     try:
         actions = {"up": up, "down": lambda _: down(), "restart": restart, "add": add}
         actions |= {"restart-database": restart_database, "move-shards": move_shards}
+        actions |= {"cut": cut_or_heal, "heal": cut_or_heal}
         return actions.get(arguments.verb, signal_node)(arguments)
     except Failure as failure:
         say(str(failure))

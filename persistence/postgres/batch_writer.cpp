@@ -586,7 +586,7 @@ void batch_writer::settle_doubt(progress& out) {
                         found->second.request_hash == unit.request_hash;
       settle(
         item,
-        ours ? write_receipt{.status = write_status::committed}
+        ours ? write_receipt{.status = write_status::committed, .doubtful = true}
              : write_receipt{.status = write_status::duplicate, .stored = std::move(found->second)},
         out);
     } else if (!bumped.contains(unit.shard)) {

@@ -230,4 +230,25 @@ CAF_TEST(a released shard finishes what is under way and takes nothing new) {
   CAF_CHECK_EQUAL(board.at({family::player, 0}).state.load(), shard_state::released);
 }
 
+CAF_TEST(what an earlier attempt left in the ledger is not applied to memory a second time) {
+  auto put = [&] {
+    return ask<outcome<game_registered>>(players, fresh_call(), register_game{ann, game});
+  };
+  auto library = [&] {
+    return ask<library_page>(players, fresh_call(), list_library{ann, {}, 10}).value->items.size();
+  };
+  put();
+  const auto removal = keyed_call(1);
+  ask<outcome<game_unregistered>>(players, removal,
+                                  unregister_game{ann, game}); // its answer is lost
+  put();
+  CAF_CHECK_EQUAL(library(), 1u);
+  // The same again, and this commit falls in doubt: the ledger has an equal answer, of the first attempt.
+  tables.doubt_writes = true;
+  CAF_CHECK((ask<outcome<game_unregistered>>(players, removal, unregister_game{ann, game}).value));
+  tables.doubt_writes = false;
+  CAF_CHECK_EQUAL(tables.players[ann].library.size(), 1u);
+  CAF_CHECK_EQUAL(library(), 1u);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

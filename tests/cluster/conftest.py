@@ -52,7 +52,7 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., di
 
     try:
         started = subprocess.run(
-            [*up, "up", "--binary", binary, "--nodes", "3", "--detach"],
+            [*up, "up", "--binary", binary, "--nodes", "3", "--relays", "--detach"],
             env=environment,
             capture_output=True,
             text=True,

@@ -16,6 +16,8 @@ import pytest
         "database-restart",
         "redis-flush",
         "shard-move",
+        "cut-links",
+        "cut-database",
     ],
 )
 def test_what_must_hold_under_a_fault_does(drill: Callable[..., dict], fault: str) -> None:
