@@ -153,7 +153,9 @@ void shard_core::admit(const call& c, std::move_only_function<void()> work,
       return;
     case shard_state::acquiring:
     case shard_state::loading:
-      if (queue_.size() >= settings_.queue)
+      if (releasing_) // nobody would serve it: what is acquired now is given up at once
+        refuse(not_owner());
+      else if (queue_.size() >= settings_.queue)
         refuse({errc::overloaded, {}, {}, 1});
       else
         queue_.push_back({c, std::move(work), std::move(refuse)});

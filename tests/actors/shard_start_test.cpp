@@ -130,6 +130,24 @@ CAF_TEST(a shard that is asked for its release while it starts is released when 
   CAF_CHECK(steps > 3);
 }
 
+CAF_TEST(a request that comes between the wish for a release and the epoch is sent elsewhere) {
+  players = spawn_player_shard(sys, settings_of(family::player), {&view, &table, 3});
+  auto& state = board.at({family::player, 0}).state;
+  place(players, family::player);
+  while (state != shard_state::acquiring) CAF_REQUIRE(sched.try_run_once());
+  // The shard's own mailbox goes on first, so that the lane has not answered yet.
+  caf::anon_send(players, release_shard{});
+  auto read = send<player_profile>(players, fresh_call(), read_player{make_uuid_v7()});
+  while (sched.jobs.size() > 1 || read->pending()) {
+    if (!sched.prioritize(players) && !sched.has_job()) break;
+    sched.try_run_once();
+  }
+  settle();
+  CAF_CHECK_EQUAL(state.load(), shard_state::released);
+  CAF_REQUIRE(read->why);
+  CAF_CHECK_EQUAL(read->why->code, errc::not_owner);
+}
+
 CAF_TEST(waiting for a shard is bounded) {
   tables.refuse_loads = true;
   auto settings = settings_of(family::player);
