@@ -93,12 +93,6 @@ public:
     return found == tables.operations.end() ? nullptr : &found->second;
   }
 
-  /// Whether it was this very unit that wrote its operation.
-  bool wrote(const std::shared_ptr<const write_unit>& unit) const {
-    auto found = writers_.find(unit->op_id);
-    return found != writers_.end() && found->second == unit;
-  }
-
   int times_applied(const uuid& op_id) const {
     auto found = applied_.find(op_id);
     return found == applied_.end() ? 0 : found->second;
@@ -142,7 +136,6 @@ private:
     if (++applied_[unit.op_id] > 1) broken("an operation was carried out twice");
     check_answer(unit);
     tables.operations[{unit.shard, unit.op_id}] = {unit.request_hash, unit.result};
-    writers_[unit.op_id] = s.unit;
     tables.apply(unit);
     if (auto found = commands.find(unit.op_id); found != commands.end())
       history_[found->second.player].emplace_back(tick(), state_of(found->second.player));
@@ -181,7 +174,6 @@ private:
   std::uint64_t tick_ = 0;
   std::map<shard_ref, fence> fences_;
   std::map<shard_ref, std::int64_t> written_epochs_;
-  std::map<uuid, std::shared_ptr<const write_unit>> writers_; ///< by operation id
   std::map<uuid, int> applied_;                               ///< how often, by operation id
   std::map<uuid, std::vector<std::pair<std::uint64_t, player_state>>> history_;
 };

@@ -212,10 +212,9 @@ private:
     for (const auto& r : batch_) {
       const auto& unit = *r.unit;
       if (const auto* found = database_.stored(unit.shard, unit.op_id)) {
-        // Exact here. The real lane compares answers, which cannot tell an earlier attempt with an equal
-        // answer from this one; the simulation does not cover that difference.
-        const bool ours = database_.wrote(r.unit);
-        answers.add(r, ours ? write_receipt{.status = write_status::committed}
+        // As the real lane: an equal answer may be an earlier attempt's.
+        const bool ours = found->result == unit.result && found->request_hash == unit.request_hash;
+        answers.add(r, ours ? write_receipt{.status = write_status::committed, .doubtful = true}
                             : write_receipt{.status = write_status::duplicate, .stored = *found});
         if (!bumped[unit.shard]) lost[unit.shard] = r.reply_to;
       } else if (!bumped[unit.shard]) {
