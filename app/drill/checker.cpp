@@ -105,9 +105,21 @@ std::string describe(const operation& one) {
 struct tenure {
   std::int64_t epoch = 0;
   std::string incarnation;
+  timestamp began;
   std::optional<timestamp> active;
   std::optional<timestamp> ended;
 };
+
+/// What is wrong between two tenures that were both active.
+violations compare(const std::string& shard, const tenure& earlier, const tenure& later) {
+  if (*later.active < *earlier.active)
+    return {
+      std::format("{} was served at epoch {} after epoch {}", shard, earlier.epoch, later.epoch)};
+  if (!earlier.ended || *later.active < *earlier.ended)
+    return {std::format("{} was served at epochs {} and {} at the same time", shard, earlier.epoch,
+                        later.epoch)};
+  return {};
+}
 
 } // namespace
 
@@ -192,12 +204,13 @@ violations check_transitions(std::span<const transition> transitions,
     });
     if (same == tenures.end()) {
       if (one.to != "loading") continue; // before its tenure, or of one that began before the drill
-      tenures.push_back({one.epoch, one.incarnation, {}, {}});
+      tenures.push_back({one.epoch, one.incarnation, one.at, {}, {}});
       continue;
     }
+    // A shard that drains still answers what it admitted.
     if (one.to == "active")
       same->active = one.at;
-    else if (!same->ended)
+    else if (one.to != "draining" && !same->ended)
       same->ended = one.at;
   }
 
@@ -205,20 +218,19 @@ violations check_transitions(std::span<const transition> transitions,
   for (auto& [shard, tenures] : by_shard) {
     for (auto& one : tenures)
       for (const auto& stop : stopped)
-        if (stop.incarnation == one.incarnation && (!one.ended || stop.at < *one.ended))
+        if (stop.incarnation == one.incarnation && one.began <= stop.at &&
+            (!one.ended || stop.at < *one.ended))
           one.ended = stop.at;
     std::ranges::sort(tenures, {}, &tenure::epoch);
     for (std::size_t i = 1; i < tenures.size(); ++i) {
-      const auto& earlier = tenures[i - 1];
       const auto& later = tenures[i];
-      if (earlier.epoch == later.epoch)
+      if (tenures[i - 1].epoch == later.epoch)
         found.push_back(std::format("two tenures of {} have the epoch {}", shard, later.epoch));
-      if (earlier.active && later.active && *later.active < *earlier.active)
-        found.push_back(std::format("{} was served at epoch {} after epoch {}", shard,
-                                    earlier.epoch, later.epoch));
-      else if (earlier.active && later.active && (!earlier.ended || *later.active < *earlier.ended))
-        found.push_back(std::format("{} was served at epochs {} and {} at the same time", shard,
-                                    earlier.epoch, later.epoch));
+      // Against all earlier ones: tenures in between may never have become active.
+      if (!later.active) continue;
+      for (std::size_t j = 0; j < i; ++j)
+        if (tenures[j].active)
+          std::ranges::move(compare(shard, tenures[j], later), std::back_inserter(found));
     }
   }
   return found;

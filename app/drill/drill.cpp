@@ -204,14 +204,13 @@ bool run::write_everywhere(std::chrono::milliseconds limit) {
   if (!client) return false;
   return wait_for(limit, [&] {
     return std::ranges::all_of(load_.players(), [&](const drill_player& player) {
+      // A write: a read could be answered from memory.
       auto answer = client->send({.method = http_client::verb::put,
-                                  .target = "/v1/players/me/games/" + to_string(uuid{}),
+                                  .target = "/v1/players/me/games/" + to_string(load_.spare_game()),
                                   .token = player.token,
                                   .key = to_string(make_uuid_v7())},
                                  limit);
-      // A game that does not exist is refused by the gateway: a profile is read through the shard.
-      auto read = client->send({.target = "/v1/players/me/games", .token = player.token}, limit);
-      return answer && read && read->status == 200;
+      return answer && answer->status >= 200 && answer->status < 300;
     });
   });
 }

@@ -83,14 +83,16 @@ result<void> load::prepare() {
     if (!player || !pair) return fail(errc::internal, "an answer has another form");
     players_.push_back({player->id, name, pair->access_token});
   }
-  auto page = ask({.target = "/v1/games?limit=" + std::to_string(settings_.games),
+  auto page = ask({.target = "/v1/games?limit=" + std::to_string(settings_.games + 1),
                    .token = players_.front().token},
                   200);
   if (!page) return std::unexpected(page.error());
   auto games = from_json<views::game_page>(*page);
-  if (!games || games->items.empty())
-    return fail(errc::internal, "the catalogue has no games; `troupe generate` makes some");
+  if (!games || games->items.size() <= settings_.games)
+    return fail(errc::internal, "the catalogue has too few games; `troupe generate` makes some");
   for (const auto& game : games->items) games_.push_back(game.id);
+  spare_game_ = games_.back();
+  games_.pop_back();
   return {};
 }
 
@@ -225,8 +227,10 @@ void load::carry_out(client& self, operation& one) {
             one.library[static_cast<std::size_t>(at - games_.begin())] = true;
     }
   } else {
-    // A refusal by the domain was carried out to its end; anything else may have been, half.
-    one.end = status >= 400 && status < 500 && status != 409 ? ending::failed : ending::unknown;
+    // A refusal by the domain was carried out to its end; anything else may have been, half. So may
+    // a first attempt that had no answer, whatever the second one was told.
+    const bool refused = status >= 400 && status < 500 && status != 409;
+    one.end = refused && !one.second_attempt ? ending::failed : ending::unknown;
   }
 }
 

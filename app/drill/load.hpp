@@ -44,6 +44,8 @@ public:
   std::vector<operation> finish();
 
   const std::vector<drill_player>& players() const noexcept { return players_; }
+  /// One that clients leave alone: who writes it disturbs no history.
+  const uuid& spare_game() const noexcept { return spare_game_; }
   /// What has been done so far, without the details.
   std::uint64_t done() const noexcept { return done_.load(); }
 
@@ -62,6 +64,7 @@ private:
   std::unique_ptr<std::atomic<bool>[]> ready_; ///< by gateway
   std::vector<drill_player> players_;
   std::vector<uuid> games_;
+  uuid spare_game_;
   std::string run_; ///< makes keys and names of this run different from all others
   std::atomic<bool> ending_{false};
   std::atomic<std::uint64_t> done_{0};

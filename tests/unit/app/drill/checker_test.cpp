@@ -115,6 +115,32 @@ TEST_CASE("two owners at one time are found, unless one of them stood still") {
   CHECK(check_transitions(never_ended, {}).size() == 1);
 }
 
+TEST_CASE("two owners are found across a tenure that was never active") {
+  const std::vector both{moved(1, 1, "a", "loading"), moved(2, 1, "a", "active"),
+                         moved(3, 2, "b", "loading"), moved(4, 3, "c", "loading"),
+                         moved(5, 3, "c", "active"),  moved(6, 1, "a", "fenced")};
+  CHECK(check_transitions(both, {}).size() == 1);
+}
+
+TEST_CASE("a shard that drains is still served") {
+  std::vector both{moved(1, 1, "a", "loading"),  moved(2, 1, "a", "active"),
+                   moved(3, 1, "a", "draining"), moved(4, 2, "b", "loading"),
+                   moved(5, 2, "b", "active"),   moved(6, 1, "a", "released")};
+  CHECK(check_transitions(both, {}).size() == 1);
+  both.back().at = timestamp{5};
+  CHECK(check_transitions(both, {}).empty());
+}
+
+TEST_CASE("a standstill ends no tenure that began after it") {
+  const std::vector both{moved(3, 1, "a", "loading"), moved(4, 1, "a", "active"),
+                         moved(5, 2, "b", "loading"), moved(6, 2, "b", "active"),
+                         moved(7, 1, "a", "fenced")};
+  const std::vector before{standstill{timestamp{2}, "a"}};
+  CHECK(check_transitions(both, before).size() == 1);
+  const std::vector meanwhile{standstill{timestamp{5}, "a"}};
+  CHECK(check_transitions(both, meanwhile).empty());
+}
+
 TEST_CASE("an epoch that goes back, or that two owners have, is found") {
   CHECK(check_transitions(std::vector{moved(1, 5, "a", "loading"), moved(2, 5, "a", "active"),
                                       moved(3, 5, "a", "released"), moved(4, 4, "b", "loading"),
