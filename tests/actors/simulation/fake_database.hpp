@@ -174,7 +174,7 @@ private:
   std::uint64_t tick_ = 0;
   std::map<shard_ref, fence> fences_;
   std::map<shard_ref, std::int64_t> written_epochs_;
-  std::map<uuid, int> applied_;                               ///< how often, by operation id
+  std::map<uuid, int> applied_; ///< how often, by operation id
   std::map<uuid, std::vector<std::pair<std::uint64_t, player_state>>> history_;
 };
 
