@@ -235,6 +235,19 @@ def test_a_node_that_sleeps_longer_than_its_lease_ends_and_answers_nothing_stale
     until(lambda: balanced(nodes), "the third has its shards again")
 
 
+def test_a_node_ends_in_time_although_another_one_sleeps(
+    cluster: Cluster, nodes: list[Server]
+) -> None:
+    nodes[1].process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    assert nodes[2].stop() == 0, nodes[2].tail()
+    assert time.monotonic() - began < 30
+    until(lambda: len(owners(nodes[0])) == 321, "the first has every shard")
+    nodes[1].kill()
+    nodes[1], nodes[2] = start(cluster, "n2"), start(cluster, "n3")
+    until(lambda: balanced(nodes), "the shards are spread again")
+
+
 def test_every_node_in_turn_can_be_replaced_without_a_failed_request(
     cluster: Cluster, nodes: list[Server]
 ) -> None:
