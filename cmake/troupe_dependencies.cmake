@@ -3,9 +3,10 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 
-find_package(Boost 1.83 CONFIG REQUIRED COMPONENTS headers)
+find_package(Boost 1.83 CONFIG REQUIRED COMPONENTS headers url)
 find_package(CAF 0.18.7 CONFIG REQUIRED COMPONENTS core io test)
 find_package(CLI11 CONFIG REQUIRED)
+find_package(EXPAT REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(fmt CONFIG REQUIRED)
