@@ -11,7 +11,8 @@ namespace troupe {
 inline std::vector<database_address> addresses_of(const settings& values) {
   std::vector<database_address> list;
   for (const auto& database : values.databases)
-    list.push_back({database.name, database.dsn.value, database.replica_dsn.value});
+    list.push_back({database.name, database.dsn.value, database.replica_dsn.value,
+                    database.on_citus ? database_placement::citus : database_placement::postgres});
   return list;
 }
 

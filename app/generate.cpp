@@ -148,12 +148,11 @@ void refuse_running_server(bulk_connection& db) {
 }
 
 void refuse_data(bulk_connection& db) {
-  std::string sql = "select concat_ws(', '";
-  for (auto table : data_tables) {
-    const std::string name{table};
-    sql += ", case when exists (select from troupe." + name + ") then '" + name + "' end";
-  }
-  if (const auto full = db.ask(sql + ")"); !full.empty())
+  std::string full;
+  for (auto table : data_tables)
+    if (!db.rows("select 1 from troupe." + std::string{table} + " limit 1").empty())
+      full += (full.empty() ? "" : ", ") + std::string{table};
+  if (!full.empty())
     throw problem(errc::precondition_failed, "database " + db.name() + " holds data already (" +
                                                full + "); generate fills an empty cluster only");
 }

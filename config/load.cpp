@@ -209,6 +209,7 @@ struct database_entry {
   std::string where;
   secret dsn;
   secret replica_dsn;
+  std::string placement = "postgres";
 };
 
 /// A secret's file, named by a source; it is read when no stronger source has overwritten it.
@@ -377,7 +378,8 @@ private:
       if (std::ranges::find(database_keys, key.str()) == database_keys.end()) {
         complain(at(key.source()), unknown("setting", "database." + std::string{key.str()},
                                            {"database.dsn", "database.dsn_file", "database.name",
-                                            "database.replica_dsn", "database.replica_dsn_file"}));
+                                            "database.placement", "database.replica_dsn",
+                                            "database.replica_dsn_file"}));
         continue;
       }
       auto text = node.value<std::string>();
@@ -431,9 +433,10 @@ private:
 
   void read_database_variable(const std::string& variable, const std::string& value,
                               const std::string& where) {
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> endings{
-      std::pair{"_REPLICA_DSN_FILE", "replica_dsn_file"}, std::pair{"_REPLICA_DSN", "replica_dsn"},
-      std::pair{"_DSN_FILE", "dsn_file"}, std::pair{"_DSN", "dsn"}};
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> endings{
+      std::pair{"_PLACEMENT", "placement"}, std::pair{"_REPLICA_DSN_FILE", "replica_dsn_file"},
+      std::pair{"_REPLICA_DSN", "replica_dsn"}, std::pair{"_DSN_FILE", "dsn_file"},
+      std::pair{"_DSN", "dsn"}};
     auto rest = std::string_view{variable}.substr(std::string_view{"TROUPE_DATABASE_"}.size());
     for (const auto& [ending, key] : endings) {
       if (!rest.ends_with(ending)) continue;
@@ -446,7 +449,7 @@ private:
     }
     complain(where, "unknown variable " + in_quotes(variable) +
                       "; a database has TROUPE_DATABASE_<NAME>_DSN and …_REPLICA_DSN, each also "
-                      "with _FILE");
+                      "with _FILE, and …_PLACEMENT");
   }
 
   // -- flags ----------------------------------------------------------------------------------------
@@ -480,7 +483,10 @@ private:
                                                                                             where};
       return;
     }
-    (key == "dsn" ? entry.dsn : entry.replica_dsn).value = value;
+    if (key == "placement")
+      entry.placement = value;
+    else
+      (key == "dsn" ? entry.dsn : entry.replica_dsn).value = value;
     plain += key;
     secret_files_.erase(plain);
     config_.origins[plain] = where;
@@ -535,7 +541,11 @@ private:
                                 "and _, at most 32, not ending in _replica");
       else if (entry.dsn.empty() && !secret_files_.contains("database." + name + ".dsn"))
         complain(entry.where, "database " + in_quotes(name) + " has no dsn");
-      config_.values.databases.push_back({name, entry.dsn, entry.replica_dsn});
+      if (entry.placement != "postgres" && entry.placement != "citus")
+        complain(entry.where, "database " + in_quotes(name) + " has the placement " +
+                                in_quotes(entry.placement) + "; it is \"postgres\" or \"citus\"");
+      config_.values.databases.push_back(
+        {name, entry.dsn, entry.replica_dsn, entry.placement == "citus"});
     }
     std::ranges::sort(config_.values.databases, {}, [this](const configured_database& database) {
       return databases_[database.name].order;
@@ -593,8 +603,8 @@ private:
     return names;
   }
 
-  static constexpr std::array<std::string_view, 4> database_keys{"dsn", "dsn_file", "replica_dsn",
-                                                                 "replica_dsn_file"};
+  static constexpr std::array<std::string_view, 5> database_keys{"dsn", "dsn_file", "replica_dsn",
+                                                                 "replica_dsn_file", "placement"};
 
   const config_sources& sources_;
   std::string file_name_;

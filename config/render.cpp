@@ -123,6 +123,7 @@ std::string to_toml(const configuration& config, bool with_origins) {
     put("dsn = " + in_quotes(masked(database.dsn)), name + "dsn");
     if (!database.replica_dsn.empty())
       put("replica_dsn = " + in_quotes(masked(database.replica_dsn)), name + "replica_dsn");
+    if (database.on_citus) put("placement = \"citus\"", name + "placement");
   }
   return out;
 }
@@ -142,7 +143,8 @@ std::string to_json(const configuration& config) {
     if (&database != &config.values.databases.front()) out += ", ";
     out += "{\"name\": " + in_quotes(database.name) +
            ", \"dsn\": " + in_quotes(masked(database.dsn)) +
-           ", \"replica_dsn\": " + in_quotes(masked(database.replica_dsn)) + '}';
+           ", \"replica_dsn\": " + in_quotes(masked(database.replica_dsn)) +
+           ", \"placement\": " + (database.on_citus ? "\"citus\"" : "\"postgres\"") + '}';
   }
   out += "], \"origins\": {";
   bool first = true;
@@ -181,7 +183,9 @@ std::string example_toml() {
          "#dsn = \"postgresql://troupe@127.0.0.1:5432/troupe_a\"\n"
          "#dsn_file = \"\"\n" +
          comment("A read replica, for reads over all shards.") +
-         "#replica_dsn = \"\"\n#replica_dsn_file = \"\"\n";
+         "#replica_dsn = \"\"\n#replica_dsn_file = \"\"\n" +
+         comment("\"postgres\", or \"citus\" when the dsn is that of a coordinator of Citus.") +
+         "#placement = \"postgres\"\n";
   return out;
 }
 
@@ -213,7 +217,8 @@ std::string config_schema() {
           "dsn": {"type": "string", "writeOnly": true, "description": "libpq URI or keywords."},
           "dsn_file": {"type": "string", "description": "A file that holds the dsn."},
           "replica_dsn": {"type": "string", "writeOnly": true, "description": "The same of a read replica."},
-          "replica_dsn_file": {"type": "string", "description": "A file that holds the replica_dsn."}
+          "replica_dsn_file": {"type": "string", "description": "A file that holds the replica_dsn."},
+          "placement": {"enum": ["postgres", "citus"], "default": "postgres", "description": "citus: the dsn is that of a coordinator of Citus."}
         }
       }
     }
@@ -249,7 +254,9 @@ std::string settings_reference() {
     "| `name` | lower-case letters, digits and `_`; may not change once the database holds data |\n"
     "| `dsn` 🔒 | libpq URI or keywords; `TROUPE_DATABASE_<NAME>_DSN`, `--database name=dsn` |\n"
     "| `replica_dsn` 🔒 | the same of a read replica, for reads over all shards; "
-    "`TROUPE_DATABASE_<NAME>_REPLICA_DSN` |\n";
+    "`TROUPE_DATABASE_<NAME>_REPLICA_DSN` |\n"
+    "| `placement` | `postgres`, or `citus` when the dsn is that of a coordinator of Citus; "
+    "`TROUPE_DATABASE_<NAME>_PLACEMENT` |\n";
   return out;
 }
 

@@ -75,8 +75,9 @@ struct redis_settings {
 /// of the environment by name, then those of flags.
 struct configured_database {
   std::string name;
-  secret dsn;         ///< libpq URI or keywords
-  secret replica_dsn; ///< empty: reads go to `dsn` too
+  secret dsn;            ///< libpq URI or keywords
+  secret replica_dsn;    ///< empty: reads go to `dsn` too
+  bool on_citus = false; ///< `placement = "citus"`: the dsn is that of a coordinator of Citus
 };
 
 /// How each of the databases is used.

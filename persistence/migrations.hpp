@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/family.hpp"
+#include "persistence/database_placement.hpp"
 
 // The schema of the databases, and how it gets there. Used by the command line (`migrate`) and by
 // `serve` at its start. Every function blocks; call from a plain thread. The details of these failures
@@ -19,6 +20,7 @@ struct database_address {
   std::string name;        ///< as stored in `shard_home`: never changes once shards live there
   std::string dsn;         ///< libpq connection string or URI; a secret
   std::string replica_dsn; ///< of a read replica for lists and sums; empty: none
+  database_placement placement = database_placement::postgres;
 };
 
 /// How many shards a family is born with.

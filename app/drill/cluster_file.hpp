@@ -30,8 +30,8 @@ struct cluster_commands {
   std::vector<std::string> flush_redis;
   /// Moves a quarter of the shards to a database that is added for it, and back.
   std::vector<std::string> move_shards;
-  /// Cut and heal the network; and what: "links" between all nodes, or "database", the last one of the
-  /// last node.
+  /// Cut and heal the network; and what: "links" between all nodes, "links-one-way" (whoever dialed is not
+  /// heard), "database", the last one of the last node, or "database-answers", which do not arrive.
   std::vector<std::string> cut;
   std::vector<std::string> heal;
 };

@@ -6,6 +6,7 @@
 #include <array>
 #include <csignal>
 #include <format>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@
 #include "app/drill/checker.hpp"
 #include "app/drill/cluster_watch.hpp"
 #include "app/drill/http_client.hpp"
+#include "app/drill/process_memory.hpp"
 #include "base/stable_hash.hpp"
 #include "gateway/keys.hpp"
 #include "persistence/evidence.hpp"
@@ -36,6 +38,9 @@ constexpr auto take_over_limit = 4'000ms;
 constexpr auto database_back_limit = 3'000ms;
 constexpr auto healed_limit = 10'000ms;
 constexpr auto cut_time = 5s;
+constexpr auto deaf_time = 60s;
+/// Buffers that have a bound may still fill.
+constexpr std::uint64_t memory_growth_kib = 16 * 1024;
 constexpr auto p99_limit = 1'000ms;
 
 /// As in the nodes' logs, on the same machine.
@@ -69,8 +74,13 @@ private:
   result<void> flush_redis();
   result<void> move_shards();
   result<void> cut_links() { return cut("links"); }
+  result<void> cut_links_one_way() { return cut("links-one-way"); }
   result<void> cut_database() { return cut("database"); }
-  result<void> cut(const std::string& what);
+  result<void> cut_database_answers() { return cut("database-answers"); }
+  result<void> deaf_peers();
+  result<void> cut(
+    const std::string& what,
+    std::function<void()> during = [] { std::this_thread::sleep_for(cut_time); });
 
   void say(std::string_view text) const {
     if (settings_.say) settings_.say(text);
@@ -251,7 +261,7 @@ result<void> run::move_shards() {
   return {};
 }
 
-result<void> run::cut(const std::string& what) {
+result<void> run::cut(const std::string& what, std::function<void()> during) {
   auto cutting = cluster_.commands.cut;
   auto healing = cluster_.commands.heal;
   if (cutting.empty() || healing.empty())
@@ -262,7 +272,7 @@ result<void> run::cut(const std::string& what) {
   healing.push_back(what);
   say("cutting the network: " + what);
   if (run_command(std::move(cutting)) != 0) return fail(errc::internal, "the cut failed");
-  std::this_thread::sleep_for(cut_time);
+  during();
   const auto done = load_.done();
   if (run_command(std::move(healing)) != 0) return fail(errc::internal, "the cut is not healed");
   const auto healed = clock::now();
@@ -271,6 +281,32 @@ result<void> run::cut(const std::string& what) {
   measure("from healing until every shard served through the first node", in_seconds(took));
   expect("every shard serves within 10 s of healing", serves && took <= healed_limit,
          in_seconds(took));
+  return {};
+}
+
+/// Queues that grew with what nobody reads would show in the memory.
+result<void> run::deaf_peers() {
+  const auto memory = [this] {
+    std::uint64_t most = 0;
+    for (const auto& node : cluster_.nodes) most = std::max(most, resident_kib(pid_of(node)));
+    return most;
+  };
+  std::uint64_t early = 0;
+  std::uint64_t late = 0;
+  auto done = cut("links", [&] {
+    const auto began = clock::now();
+    while (clock::now() - began < deaf_time) {
+      std::this_thread::sleep_for(1s);
+      auto& peak = clock::now() - began < deaf_time / 6 ? early : late;
+      peak = std::max(peak, memory());
+    }
+  });
+  if (!done) return done;
+  measure("largest node, the first 10 s and after",
+          std::format("{:.1f}, {:.1f} MiB", static_cast<double>(early) / 1024,
+                      static_cast<double>(late) / 1024));
+  expect("memory stays flat while nobody reads", early > 0 && late < early + memory_growth_kib,
+         std::format("{} KiB more than in the first 10 s", late > early ? late - early : 0));
   return {};
 }
 
@@ -327,7 +363,7 @@ void run::judge(const std::vector<operation>& history, std::string_view name) {
   if (name == "kill" || name == "pause")
     expect("no request for another shard fails", failed_elsewhere == 0,
            std::format("{} failed, {} of them for other shards", failed, failed_elsewhere));
-  else if (name != "database-restart" && !name.starts_with("cut-"))
+  else if (name != "database-restart" && !name.starts_with("cut-") && name != "deaf-peers")
     expect("no request fails", failed == 0, failures.empty() ? "none" : failures);
   if (name == "rolling" || name == "drain" || name == "baseline")
     expect("p99 is below 1 s", quantile(0.99) < seconds(p99_limit),
@@ -370,16 +406,20 @@ result<void> run::check_evidence(const std::vector<operation>& history) {
 }
 
 run::step run::find(std::string_view name) {
-  const std::pair<std::string_view, step> steps[]{{"baseline", &run::baseline},
-                                                  {"kill", &run::kill},
-                                                  {"pause", &run::pause},
-                                                  {"rolling", &run::rolling},
-                                                  {"drain", &run::drain},
-                                                  {"database-restart", &run::restart_database},
-                                                  {"redis-flush", &run::flush_redis},
-                                                  {"shard-move", &run::move_shards},
-                                                  {"cut-links", &run::cut_links},
-                                                  {"cut-database", &run::cut_database}};
+  const std::pair<std::string_view, step> steps[]{
+    {"baseline", &run::baseline},
+    {"kill", &run::kill},
+    {"pause", &run::pause},
+    {"rolling", &run::rolling},
+    {"drain", &run::drain},
+    {"database-restart", &run::restart_database},
+    {"redis-flush", &run::flush_redis},
+    {"shard-move", &run::move_shards},
+    {"cut-links", &run::cut_links},
+    {"cut-links-one-way", &run::cut_links_one_way},
+    {"deaf-peers", &run::deaf_peers},
+    {"cut-database", &run::cut_database},
+    {"cut-database-answers", &run::cut_database_answers}};
   const auto found = std::ranges::find(steps, name, [](const auto& one) { return one.first; });
   return found == std::end(steps) ? nullptr : found->second;
 }
@@ -451,7 +491,11 @@ std::span<const fault> all_faults() noexcept {
     fault{"database-restart", "restart of the last database in immediate mode"},
     fault{"redis-flush", "Redis loses everything"},
     fault{"cut-links", "for 5 s no byte passes between nodes; needs ./dev up --relays"},
+    fault{"cut-links-one-way", "for 5 s who dialed a link is not heard, but hears; the same"},
+    fault{"deaf-peers",
+          "for 60 s no node reads what others send it, and memory stays flat; the same"},
     fault{"cut-database", "for 5 s none between the last node and the last database; the same"},
+    fault{"cut-database-answers", "for 5 s it hears the node, but its answers are lost; the same"},
     fault{"shard-move", "a quarter of the shards moves to a database that is added, and back"},
   };
   return faults;

@@ -6,6 +6,8 @@ As a library (Servers) for ./dev up; as a program for tests and benchmarks:
 
 starts fresh servers, names them in the command's environment (TROUPE_TEST_PG_A, TROUPE_TEST_PG_B
 as libpq URIs, TROUPE_TEST_REDIS), runs the command, stops them and exits with the command's code.
+Where PostgreSQL has the extension Citus, --citus adds a coordinator with two workers
+(TROUPE_TEST_CITUS).
 """
 
 import argparse
@@ -44,6 +46,16 @@ log_min_messages = warning
 log_line_prefix = '%m [%p] %a '
 """
 
+CITUS_SETTINGS = """\
+shared_preload_libraries = 'citus'
+shared_buffers = 64MB
+max_prepared_transactions = 200
+citus.recover_2pc_interval = 2s
+citus.shard_count = 8
+citus.enable_statistics_collection = off
+citus.node_conninfo = 'sslmode=prefer'
+"""
+
 REDIS_SETTINGS = """\
 bind 127.0.0.1
 port {port}
@@ -57,10 +69,13 @@ daemonize no
 class Postgres:
     """One PostgreSQL server with its data in `folder`; superuser and database are called troupe."""
 
-    def __init__(self, folder: pathlib.Path, state: dict, dies_with_parent: bool):
+    def __init__(
+        self, folder: pathlib.Path, state: dict, dies_with_parent: bool, more_settings: str = ""
+    ):
         self.folder = folder
         self.state = state
         self.dies_with_parent = dies_with_parent
+        self.more_settings = more_settings
         self.data = folder / "data"
         self.log = folder / "postgres.log"
         self.pid_file = folder / "process.json"
@@ -82,7 +97,7 @@ class Postgres:
         (self.data / "postmaster.pid").unlink(
             missing_ok=True
         )  # running() has shown that nobody uses it
-        settings = POSTGRES_SETTINGS.format(**self.state)
+        settings = POSTGRES_SETTINGS.format(**self.state) + self.more_settings
         write_secret(self.data / "troupe.conf", settings)
         give_to_postgres(self.data / "troupe.conf")
         process = start(
@@ -165,6 +180,17 @@ class Postgres:
         if done.returncode and "already exists" not in done.stderr:
             raise Failure(f"createdb failed: {done.stderr.strip()}")
 
+    def query(self, sql: str) -> None:
+        """Runs a statement in the database troupe."""
+        done = subprocess.run(
+            [PG_BIN / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.dsn, "-c", sql],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise Failure(f"{sql.split()[0]} failed: {done.stderr.strip()}")
+
     def answers(self) -> bool:
         """Whether it takes connections."""
         command = [PG_BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.state["port"])]
@@ -183,6 +209,53 @@ class Postgres:
             process.stop(signal.SIGINT, 30)
         self.pid_file.unlink(missing_ok=True)
         shutil.rmtree(self.state.get("sockets", ""), ignore_errors=True)
+
+
+class Citus:
+    """A coordinator and two workers, each a server of its own; the DSN is the coordinator's."""
+
+    def __init__(self, folder: pathlib.Path, state: dict, dies_with_parent: bool):
+        self.members = [
+            Postgres(folder / name, state.setdefault(name, {}), dies_with_parent, CITUS_SETTINGS)
+            for name in ("coordinator", "worker_1", "worker_2")
+        ]
+
+    @staticmethod
+    def available() -> bool:
+        """Whether PostgreSQL here has the extension: Debian has no package of it."""
+        shares = subprocess.run(
+            [PG_BIN / "pg_config", "--sharedir"], capture_output=True, text=True, check=False
+        )
+        return (pathlib.Path(shares.stdout.strip()) / "extension/citus.control").exists()
+
+    @property
+    def dsn(self) -> str:
+        """The coordinator's, as libpq takes it."""
+        return self.members[0].dsn
+
+    def start(self) -> None:
+        """Returns when the workers have joined the coordinator."""
+        password = self.members[0].state.setdefault("password", secrets.token_urlsafe(18))
+        for member in self.members:
+            member.state["password"] = password
+            member.start()
+            member.query("create extension if not exists citus")
+        for member in self.members:
+            member.query(
+                "insert into pg_dist_authinfo values"
+                f" (0, 'troupe', 'password={password}') on conflict do nothing"
+            )
+        coordinator, *workers = self.members
+        coordinator.query(
+            f"select citus_set_coordinator_host('127.0.0.1', {coordinator.state['port']})"
+        )
+        for worker in workers:
+            coordinator.query(f"select citus_add_node('127.0.0.1', {worker.state['port']})")
+
+    def stop(self) -> None:
+        """The coordinator first."""
+        for member in self.members:
+            member.stop()
 
 
 class Redis:
@@ -324,14 +397,17 @@ def own_folder(parent: pathlib.Path) -> Iterator[pathlib.Path]:
     raise Failure(f"a hundred runs at once below {parent}")
 
 
-def run(parent: pathlib.Path, command: list[str]) -> int:
+def run(parent: pathlib.Path, command: list[str], with_citus: bool) -> int:
     """The command's exit code. Signals go to the command; the servers are stopped after it."""
     with own_folder(parent) as folder:
         Servers(folder).stop()  # what a run that was killed may have left
         shutil.rmtree(folder, ignore_errors=True)
         servers = Servers(folder, dies_with_parent=True)
+        citus = Citus(folder / "citus", {}, True) if with_citus and Citus.available() else None
         try:
             servers.start()
+            if citus:
+                citus.start()
             addresses = servers.addresses()
             environment = {
                 **os.environ,
@@ -339,8 +415,12 @@ def run(parent: pathlib.Path, command: list[str]) -> int:
                 "TROUPE_TEST_PG_B": addresses["pg_b"],
                 "TROUPE_TEST_REDIS": addresses["redis"],
             }
+            if citus:
+                environment["TROUPE_TEST_CITUS"] = citus.dsn
             return run_command(command, environment)
         finally:
+            if citus:
+                citus.stop()
             servers.stop()
 
 
@@ -363,10 +443,13 @@ def main() -> int:
     parser.add_argument(
         "--dir", type=pathlib.Path, required=True, help="where the servers keep their files"
     )
+    parser.add_argument(
+        "--citus", action="store_true", help="a Citus besides, where the extension is installed"
+    )
     parser.add_argument("command", nargs="+", help="after --")
     arguments = parser.parse_args()
     try:
-        return run(arguments.dir, arguments.command)
+        return run(arguments.dir, arguments.command, arguments.citus)
     except Failure as failure:
         say(str(failure))
         return 1

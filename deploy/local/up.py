@@ -575,16 +575,26 @@ def restart_database(arguments: argparse.Namespace) -> int:
     return 0
 
 
+# What is cut, and the signals that cut it and heal it (relay.py).
+CUTS = {
+    "links": (signal.SIGSTOP, signal.SIGCONT),
+    "links-one-way": (signal.SIGUSR1, signal.SIGUSR1),
+    "database": (signal.SIGSTOP, signal.SIGCONT),
+    "database-answers": (signal.SIGUSR2, signal.SIGUSR2),
+}
+
+
 def cut_or_heal(arguments: argparse.Namespace) -> int:
-    """Stops relays, or lets them go on: those before all links, or the last node's to database b."""
+    """Tells relays: those before all links, or the last node's to database b."""
     summary, _ = of_cluster(None)
     last = summary["nodes"][-1]["name"]
-    names = "relay-links-*.json" if arguments.what == "links" else f"relay-database-{last}.json"
+    links = arguments.what.startswith("links")
+    names = "relay-links-*.json" if links else f"relay-database-{last}.json"
     relays = [process for file in FOLDER.glob(names) if (process := Process.read(file))]
     if not relays:
         raise Failure("there are no relays; ./dev up --nodes 3 --relays")
     for process in relays:
-        os.kill(process.pid, signal.SIGSTOP if arguments.verb == "cut" else signal.SIGCONT)
+        os.kill(process.pid, CUTS[arguments.what][arguments.verb == "heal"])
     return 0
 
 
@@ -660,7 +670,7 @@ def main() -> int:
         verb = verbs.add_parser(
             name, help="the network of a cluster that was started with --relays"
         )
-        verb.add_argument("what", choices=("links", "database"))
+        verb.add_argument("what", choices=CUTS)
     verbs.add_parser("move-shards", help="a quarter of them to a new database, and back")
     verbs.add_parser("add", help="start one more node", description="start one more node")
     arguments = parser.parse_args()

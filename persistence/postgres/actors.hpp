@@ -51,6 +51,7 @@ struct sweeper_settings {
   std::string label;
   uuid incarnation;
   database_limits limits;
+  database_placement placement = database_placement::postgres;
 };
 
 sweeper_actor spawn_sweeper(caf::actor_system& system, sweeper_settings settings,

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <utility>
 
@@ -28,6 +30,11 @@ dial_options options_of(const batch_reader::settings& s) {
   options.connect_timeout = std::chrono::ceil<std::chrono::seconds>(s.limits.connect_timeout);
   options.tcp_user_timeout = s.limits.round_trip_timeout;
   options.statement_timeout = s.limits.statement_timeout;
+  if (s.placement == database_placement::citus) {
+    options.planner = {{"plan_cache_mode", "force_custom_plan"},
+                       {"default_transaction_read_only", "on"}};
+    return options;
+  }
   // As for lanes: from a handful of keys into an index, and lists in the index's order.
   options.planner = {{"enable_seqscan", "off"},
                      {"enable_hashjoin", "off"},
@@ -111,7 +118,7 @@ public:
   }
 
   /// Sorts the results by key. Call once, with the results of the calls.
-  void digest_results(const std::vector<rows>& results) {
+  void digest_results(std::span<const rows> results) {
     auto of = [&](const statement& what) -> const rows* {
       const auto found = index_.find(&what);
       return found == index_.end() ? nullptr : &results[found->second];
@@ -183,7 +190,7 @@ private:
     return found == map.end() ? nullptr : &found->second;
   }
 
-  static catalog_image read_catalog(const std::vector<rows>& results, std::size_t first) {
+  static catalog_image read_catalog(std::span<const rows> results, std::size_t first) {
     catalog_image image;
     const auto& studios = results[first];
     for (std::size_t i = 0; i < studios.size(); ++i)
@@ -233,11 +240,12 @@ failure because(errc code) { return {code, {}, {}, std::nullopt}; }
 batch_reader::batch_reader(settings options, watchdog& dog, reader_probe& probe)
   : options_(std::move(options)),
     probe_(probe),
-    primary_(options_.dsn, options_of(options_), options_.limits.round_trip_timeout, dog),
+    primary_(options_.dsn, options_of(options_), options_.limits.round_trip_timeout, dog,
+             options_.placement),
     jitter_(std::hash<uuid>{}(options_.incarnation) ^ std::hash<std::string>{}(options_.label)) {
   if (!options_.replica_dsn.empty())
     replica_.emplace(options_.replica_dsn, options_of(options_), options_.limits.round_trip_timeout,
-                     dog);
+                     dog, options_.placement);
 }
 
 std::uint64_t batch_reader::load(shard_ref shard, load_key key) {
@@ -290,9 +298,20 @@ void batch_reader::note(const sql_failure& why) {
 void batch_reader::read(progress& out) {
   const auto began = clock::now();
   const auto count = std::min(waiting_.size(), loads_at_once);
-  load_plan plan;
-  for (std::size_t i = 0; i < count; ++i) plan.add(waiting_[i].shard, waiting_[i].key);
-  const auto results = primary_.run(plan.take_calls());
+  // On Citus a statement is about one shard, so there each has a plan of its own.
+  std::map<std::int32_t, load_plan> plans;
+  const auto plan_of = [&](shard_ref shard) -> load_plan& {
+    return plans[options_.placement == database_placement::citus ? shard.shard : 0];
+  };
+  for (std::size_t i = 0; i < count; ++i)
+    plan_of(waiting_[i].shard).add(waiting_[i].shard, waiting_[i].key);
+  std::vector<call> calls;
+  std::vector<std::size_t> ends;
+  for (auto& [shard, plan] : plans) {
+    std::ranges::move(plan.take_calls(), std::back_inserter(calls));
+    ends.push_back(calls.size());
+  }
+  const auto results = primary_.run(calls);
   if (!results) {
     note(results.error());
     if (results.error().lost) return; // the loads wait for the next connection
@@ -300,10 +319,15 @@ void batch_reader::read(progress& out) {
     back_off();
     return;
   }
-  plan.digest_results(*results);
+  std::size_t begin = 0;
+  for (std::size_t i = 0; auto& [shard, plan] : plans) {
+    plan.digest_results(std::span{*results}.subspan(begin, ends[i] - begin));
+    begin = ends[i++];
+  }
   for (std::size_t i = 0; i < count; ++i) {
     const auto& item = waiting_.front();
-    out.loads.push_back({.ticket = item.number, .value = plan.answer(item.shard, item.key)});
+    out.loads.push_back(
+      {.ticket = item.number, .value = plan_of(item.shard).answer(item.shard, item.key)});
     waiting_.pop_front();
   }
   backoff_ = 0ms;

@@ -28,6 +28,7 @@ public:
     std::string label;       ///< for logs: database and reader
     uuid incarnation;        ///< the application name at the server
     database_limits limits;
+    database_placement placement = database_placement::postgres;
   };
 
   /// `dog` and `probe` outlive the reader.

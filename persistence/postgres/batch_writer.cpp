@@ -25,6 +25,11 @@ dial_options options_of(const batch_writer::settings& s) {
   options.connect_timeout = std::chrono::ceil<std::chrono::seconds>(s.limits.connect_timeout);
   options.tcp_user_timeout = s.limits.round_trip_timeout;
   options.statement_timeout = s.limits.statement_timeout;
+  if (s.placement == database_placement::citus) {
+    // The coordinator sees which worker a statement is for only with its arguments.
+    options.planner = {{"plan_cache_mode", "force_custom_plan"}};
+    return options;
+  }
   // Every join is from a handful of keys into a primary key. Plans that fit a table of another size
   // (statements are planned once) would be disasters, so they are ruled out.
   options.planner = {{"enable_seqscan", "off"},
@@ -54,7 +59,8 @@ constexpr std::string_view unique_violation = "23505";
 
 /// What a batch in one go fails with when a shard was fenced or an operation is known.
 bool asks_for_care(const sql_failure& why) {
-  return why.statement == sql::record_all.name &&
+  return (why.statement == sql::record_all.name || why.statement == sql::guard_fences.name ||
+          why.statement == sql::record_new.name) &&
          (why.sqlstate == division_by_zero || why.sqlstate == unique_violation);
 }
 
@@ -152,7 +158,8 @@ failure because(errc code) { return {code, {}, {}, std::nullopt}; }
 batch_writer::batch_writer(settings options, watchdog& dog, writer_probe& probe)
   : options_(std::move(options)),
     probe_(probe),
-    connection_(options_.dsn, options_of(options_), options_.limits.round_trip_timeout, dog),
+    connection_(options_.dsn, options_of(options_), options_.limits.round_trip_timeout, dog,
+                options_.placement),
     jitter_(std::hash<uuid>{}(options_.incarnation) ^ std::hash<std::string>{}(options_.label)) {}
 
 // -- what comes in --------------------------------------------------------------------------------
@@ -301,7 +308,8 @@ std::chrono::milliseconds batch_writer::pause_before_commit() const {
 }
 
 /// Takes the next batch off the queue: as many units as fit, up to the first acquisition or release,
-/// the first repeated operation id, or a delete that must come after a put of the same batch.
+/// the first repeated operation id, or a delete that must come after a put of the same batch. On Citus those
+/// of the first unit's shard id only; the others stay in their order.
 batch_writer::batch batch_writer::gather(progress& out) {
   batch units;
   std::size_t bytes = 0;
@@ -326,11 +334,18 @@ batch_writer::batch batch_writer::gather(progress& out) {
     });
   };
 
+  std::deque<queued> others; // of other shard ids
   while (!queue_.empty() && units.size() < options_.limits.batch_units) {
     auto* next = std::get_if<unit_item>(&queue_.front());
     if (next == nullptr) break;
     if (!holds(*next->unit)) {
       settle(*next, {.status = write_status::fenced}, out);
+      queue_.pop_front();
+      continue;
+    }
+    if (on_citus() && !units.empty() &&
+        next->unit->shard.shard != units.front().unit->shard.shard) {
+      others.push_back(std::move(queue_.front()));
       queue_.pop_front();
       continue;
     }
@@ -341,6 +356,8 @@ batch_writer::batch batch_writer::gather(progress& out) {
     units.push_back(std::move(*next));
     queue_.pop_front();
   }
+  queue_.insert(queue_.begin(), std::make_move_iterator(others.begin()),
+                std::make_move_iterator(others.end()));
   return units;
 }
 
@@ -354,8 +371,7 @@ void batch_writer::drop_fenced(batch& units, progress& out) {
   });
 }
 
-parameters batch_writer::fences_and_ledger(const batch& units,
-                                           const std::vector<shard_ref>& shards) const {
+parameters batch_writer::fences_of(const std::vector<shard_ref>& shards) const {
   fence_arrays fences;
   for (auto shard : shards) {
     fences.add(shard);
@@ -364,9 +380,24 @@ parameters batch_writer::fences_and_ledger(const batch& units,
   parameters arguments;
   arguments.add(std::move(fences.shards)).add(std::move(fences.families));
   arguments.add(std::move(fences.epochs)).add(options_.incarnation);
-  add_ledger_rows(arguments, units);
-  arguments.add(static_cast<std::int64_t>(shards.size()));
   return arguments;
+}
+
+/// Locks the fences and writes the ledger, and fails when a fence is not live or an operation is known.
+std::vector<call> batch_writer::opening_of(const batch& units,
+                                           const std::vector<shard_ref>& shards) const {
+  const auto fences = static_cast<std::int64_t>(shards.size());
+  if (on_citus()) {
+    call guard{&sql::guard_fences, fences_of(shards)};
+    guard.arguments.add(fences);
+    call record{&sql::record_new, {}};
+    add_ledger_rows(record.arguments, units);
+    return {{&sql::begin, {}}, std::move(guard), std::move(record)};
+  }
+  call record{&sql::record_all, fences_of(shards)};
+  add_ledger_rows(record.arguments, units);
+  record.arguments.add(fences).add(static_cast<std::int64_t>(units.size()));
+  return {{&sql::begin, {}}, std::move(record)};
 }
 
 /// The usual way: the whole transaction in one round trip. The server gives it up by itself when a shard
@@ -389,8 +420,7 @@ void batch_writer::run_batch(batch units, progress& out) {
   row_batch changes;
   for (const auto& item : units)
     for (const auto& change : item.unit->rows) changes.add(item.unit->shard, change);
-  std::vector<call> calls{{&sql::begin, {}}, {&sql::record_all, fences_and_ledger(units, shards)}};
-  calls[1].arguments.add(static_cast<std::int64_t>(units.size()));
+  auto calls = opening_of(units, shards);
   std::ranges::move(changes.take(), std::back_inserter(calls));
   calls.push_back({&sql::commit, {}});
 
@@ -422,17 +452,26 @@ void batch_writer::enter_doubt(batch units, const sql_failure& why) {
 }
 
 /// Two round trips: the first locks the fences and tells which are live and which operations are new,
-/// the second writes the rows of those and commits.
+/// the second writes the rows of those and commits. On Citus the ledger takes one between them.
 void batch_writer::run_carefully(batch units, progress& out) {
   const auto began = clock::now();
   const auto shards = shards_of(units);
-  std::array opening{call{&sql::begin, {}},
-                     call{&sql::lock_and_record, fences_and_ledger(units, shards)}};
+  std::array opening{
+    call{&sql::begin, {}},
+    call{on_citus() ? &sql::lock_fences : &sql::lock_and_record, fences_of(shards)}};
+  if (!on_citus()) {
+    add_ledger_rows(opening[1].arguments, units);
+    opening[1].arguments.add(static_cast<std::int64_t>(shards.size()));
+  }
   auto opened = connection_.run(opening);
   if (!opened) return reject(std::move(units), opened.error(), out);
 
-  auto fresh = (*opened)[1].ids(0, 1);
-  if (const auto live = (*opened)[1].numbers(0, 0); live.size() < shards.size()) {
+  std::vector<std::int32_t> live;
+  if (on_citus())
+    for (std::size_t i = 0; i < (*opened)[1].size(); ++i) live.push_back((*opened)[1].int4(i, 0));
+  else
+    live = (*opened)[1].numbers(0, 0);
+  if (live.size() < shards.size()) {
     // Shards that were fenced drop out; the ledger is still to be written for the others.
     std::vector<bool> alive(shards.size(), false);
     for (auto place : live) alive[static_cast<std::size_t>(place) - 1] = true;
@@ -444,11 +483,17 @@ void batch_writer::run_carefully(batch units, progress& out) {
       if (auto undone = connection_.run(undo); !undone) note(undone.error());
       return;
     }
-    std::array again{call{&sql::record, {}}};
-    add_ledger_rows(again[0].arguments, units);
-    auto recorded = connection_.run(again);
+  }
+  std::vector<uuid> fresh;
+  if (on_citus() || live.size() < shards.size()) {
+    std::array record{call{&sql::record, {}}};
+    add_ledger_rows(record[0].arguments, units);
+    auto recorded = connection_.run(record);
     if (!recorded) return reject(std::move(units), recorded.error(), out);
-    fresh = (*recorded)[0].ids(0, 0);
+    for (std::size_t i = 0; i < (*recorded)[0].size(); ++i)
+      fresh.push_back((*recorded)[0].id(i, 0));
+  } else {
+    fresh = (*opened)[1].ids(0, 1);
   }
 
   // Units whose operation was in the ledger before write nothing; their answer is read instead.
@@ -622,6 +667,8 @@ void batch_writer::run_acquisitions(progress& out) {
   for (const auto& next : queue_) {
     const auto* acquisition = std::get_if<acquire_item>(&next);
     if (acquisition == nullptr || !named.insert(acquisition->shard).second) break;
+    if (on_citus() && !wanted.empty() && acquisition->shard.shard != wanted.front().shard.shard)
+      break;
     wanted.push_back(*acquisition);
   }
   const auto count = static_cast<std::ptrdiff_t>(wanted.size());
@@ -742,6 +789,7 @@ void batch_writer::run_releases() {
   for (const auto& next : queue_) {
     const auto* release = std::get_if<release_item>(&next);
     if (release == nullptr) break;
+    if (on_citus() && !fences.empty() && release->shard.shard != fences.front().first.shard) break;
     ++count;
     const auto found = tenures_.find(release->shard);
     if (found != tenures_.end() && found->second.acquired == release->epoch)

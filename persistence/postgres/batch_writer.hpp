@@ -26,6 +26,9 @@ namespace troupe::postgres {
 /// Owned and called by one thread, the lane's. `advance` blocks for the round trips of one batch and
 /// never sleeps: it says when to call it again.
 ///
+/// On Citus a batch holds units of one shard id only: one over several would cost a two-phase commit and a
+/// connection to each worker.
+///
 /// What it knows of each shard is its *tenure*: the epoch at which the shard actor acquired the shard,
 /// which names the tenure for good, and the epoch that is in the fence now, which grows whenever the
 /// fate of a commit was in doubt.
@@ -38,6 +41,7 @@ public:
     std::string label; ///< for logs: database and lane
     uuid incarnation;  ///< the owner in the fences
     database_limits limits;
+    database_placement placement = database_placement::postgres;
   };
 
   /// `dog` and `probe` outlive the writer.
@@ -111,7 +115,7 @@ private:
   void run_carefully(batch units, progress& out);
   void enter_doubt(batch units, const sql_failure& why);
   void drop_fenced(batch& units, progress& out);
-  parameters fences_and_ledger(const batch& units, const std::vector<shard_ref>& shards) const;
+  parameters fences_of(const std::vector<shard_ref>& shards) const;
   void settle_doubt(progress& out);
   void run_acquisitions(progress& out);
   void run_releases();
@@ -123,6 +127,8 @@ private:
   void refuse(const unit_item& item, errc code, progress& out);
   void fence_off(shard_ref shard);
   bool holds(const write_unit& unit) const;
+  bool on_citus() const noexcept { return options_.placement == database_placement::citus; }
+  std::vector<call> opening_of(const batch& units, const std::vector<shard_ref>& shards) const;
   void note(const sql_failure& why);
   void reject(batch units, const sql_failure& why, progress& out);
   void back_off();

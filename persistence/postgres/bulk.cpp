@@ -55,7 +55,7 @@ bulk_connection::bulk_connection(const database_address& address, std::string_vi
   } catch (const pqxx::failure& error) {
     throw problem(errc::storage_unavailable, "database " + name_ + ": " + error.what());
   }
-  distributed_ = ask("select count(*) from pg_extension where extname = 'citus'") != "0";
+  distributed_ = address.placement == database_placement::citus;
 }
 
 bulk_connection::~bulk_connection() = default;

@@ -28,7 +28,7 @@ public:
   bulk_connection& operator=(bulk_connection&&) = delete;
 
   const std::string& name() const noexcept { return name_; }
-  /// Whether Citus is installed.
+  /// Whether the tables are distributed by Citus.
   bool distributed() const noexcept { return distributed_; }
 
   void run(const std::string& sql);

@@ -7,14 +7,18 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include "persistence/postgres/routed.hpp"
+
 namespace troupe::postgres {
 
 connection::connection(std::string dsn, dial_options options,
-                       std::chrono::milliseconds round_trip_timeout, watchdog& dog)
+                       std::chrono::milliseconds round_trip_timeout, watchdog& dog,
+                       database_placement placement)
   : dsn_(std::move(dsn)),
     options_(std::move(options)),
     round_trip_timeout_(round_trip_timeout),
-    dog_(dog) {}
+    dog_(dog),
+    placement_(placement) {}
 
 std::expected<void, std::string> connection::open() {
   close();
@@ -83,7 +87,9 @@ std::expected<std::vector<rows>, sql_failure> connection::exchange(std::span<con
                            return e.preparation && e.of->what == next.what;
                          });
     if (!already) {
-      if (PQsendPrepare(raw, next.what->name, next.what->sql, 0, nullptr) != 1)
+      const auto text = placement_ == database_placement::citus ? routed(next.what->sql)
+                                                                : std::string{next.what->sql};
+      if (PQsendPrepare(raw, next.what->name, text.c_str(), 0, nullptr) != 1)
         return std::unexpected(lost());
       expected.push_back({&next, true});
     }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "persistence/database_placement.hpp"
 #include "persistence/postgres/binary.hpp"
 #include "persistence/postgres/dial.hpp"
 #include "persistence/postgres/watchdog.hpp"
@@ -39,9 +40,10 @@ struct sql_failure {
 /// connection is closed at once and can be opened again.
 class connection {
 public:
-  /// `round_trip_timeout`: after it the watchdog cuts the connection.
+  /// `round_trip_timeout`: after it the watchdog cuts the connection. On Citus all rows of a call must be
+  /// of one shard.
   connection(std::string dsn, dial_options options, std::chrono::milliseconds round_trip_timeout,
-             watchdog& dog);
+             watchdog& dog, database_placement placement = database_placement::postgres);
 
   bool is_open() const noexcept { return dialed_.has_value(); }
 
@@ -68,6 +70,7 @@ private:
   dial_options options_;
   std::chrono::milliseconds round_trip_timeout_;
   watchdog& dog_;
+  database_placement placement_;
   std::optional<dialed> dialed_;
   int backend_pid_ = 0;
   std::set<std::string_view> prepared_;

@@ -201,7 +201,8 @@ private:
     for (std::uint32_t i = 0; i < settings_.lanes; ++i) spawn_lane(address, i);
     for (std::uint32_t i = 0; i < settings_.readers; ++i) spawn_reader(address, i);
     database.sweeper = postgres::spawn_sweeper(
-      system_, {address.dsn, address.name, settings_.incarnation, settings_.limits},
+      system_,
+      {address.dsn, address.name, settings_.incarnation, settings_.limits, address.placement},
       around(nullptr));
   }
 
@@ -218,7 +219,8 @@ private:
     auto credit = std::make_shared<credits>(settings_.limits.lane_credits);
     auto probe = std::make_shared<postgres::writer_probe>(metrics_, address.name, i);
     auto lane = postgres::spawn_lane(
-      system_, {address.dsn, label(address, i), settings_.incarnation, settings_.limits},
+      system_,
+      {address.dsn, label(address, i), settings_.incarnation, settings_.limits, address.placement},
       std::move(probe), credit, around(std::move(health)));
     database.lanes.emplace_back(lane, credit);
     database.lane_actors.push_back(std::move(lane));
@@ -231,7 +233,8 @@ private:
     auto probe = std::make_shared<postgres::reader_probe>(metrics_, address.name, i);
     auto reader = postgres::spawn_reader(system_,
                                          {address.dsn, address.replica_dsn, label(address, i),
-                                          settings_.incarnation, settings_.limits},
+                                          settings_.incarnation, settings_.limits,
+                                          address.placement},
                                          std::move(probe), credit, around(std::move(health)));
     database.readers.emplace_back(reader, credit);
     database.reading_actors.push_back(std::move(reader));

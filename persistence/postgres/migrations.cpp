@@ -143,7 +143,26 @@ void lock(pqxx::connection& connection) {
   work.exec("select set_config('statement_timeout', '0', false)");
 }
 
-void apply_pending(pqxx::connection& connection, const std::string& database, bool control) {
+/// Refuses a database that is not what its address says: lanes write in another way there.
+void check_placement(pqxx::connection& connection, database_placement placement) {
+  pqxx::nontransaction work{connection};
+  const auto installed = work.query_value<bool>(
+    "select exists (select from pg_extension where extname = 'citus')");
+  if (placement == database_placement::citus) {
+    if (!installed)
+      throw problem{errc::internal,
+                    "its placement is \"citus\", but it has no extension citus: run "
+                    "`create extension citus` on the coordinator and add its workers"};
+    return;
+  }
+  if (installed && work.query_value<bool>("select exists (select from pg_dist_partition where "
+                                          "logicalrelid = to_regclass('troupe.shard_fence'))"))
+    throw problem{errc::internal, "its tables are distributed by Citus: configure it with "
+                                  "placement = \"citus\""};
+}
+
+void apply_pending(pqxx::connection& connection, const database_address& database, bool control) {
+  check_placement(connection, database.placement);
   {
     pqxx::nontransaction work{connection};
     work.exec("create schema if not exists troupe");
@@ -153,18 +172,13 @@ void apply_pending(pqxx::connection& connection, const std::string& database, bo
   }
   const auto rows = compare(read_applied(connection), control);
   refuse_foreign(rows);
-  const bool citus = [&] {
-    pqxx::nontransaction work{connection};
-    return work.query_value<bool>(
-      "select exists (select from pg_extension where extname = 'citus')");
-  }();
   for (const auto& m : postgres::migrations()) {
     const auto row = std::ranges::find(rows, m.version, &migration_row::version);
     if (row == rows.end() || row->state == migration_state::applied) continue;
     pqxx::work work{connection};
     for (const ddl& statement : m.statements) {
       work.exec(statement.sql);
-      if (!citus || statement.distribute.empty()) continue;
+      if (database.placement != database_placement::citus || statement.distribute.empty()) continue;
       const auto table = "troupe." + std::string{statement.distribute};
       if (statement.distribute == "shard_fence")
         work.exec("select create_distributed_table($1, 'shard_id')", pqxx::params{table});
@@ -178,7 +192,7 @@ void apply_pending(pqxx::connection& connection, const std::string& database, bo
               pqxx::params{m.version, m.name, checksum_of(m)});
     work.commit();
     log::info("migrate", "applied",
-              {{"database", database}, {"version", m.version}, {"name", m.name}});
+              {{"database", database.name}, {"version", m.version}, {"name", m.name}});
   }
 }
 
@@ -306,7 +320,7 @@ result<std::vector<database_status>> migrate_up(std::span<const database_address
     auto done = at_edge(database.name, [&] {
       auto connection = open(database);
       lock(connection); // a session's lock: it goes with the connection, however that ends
-      apply_pending(connection, database.name, first);
+      apply_pending(connection, database, first);
       if (first) {
         settle_homes(connection, databases, counts);
         create_fences(connection, connection, database.name);
@@ -331,6 +345,7 @@ result<std::vector<database_status>> migration_status(std::span<const database_a
     const bool first = i == 0;
     auto done = at_edge(database.name, [&] {
       auto connection = open(database);
+      check_placement(connection, database.placement);
       if (first) all = with_added(connection, databases);
       status.push_back({database.name, compare(read_applied(connection), first)});
     });

@@ -5,7 +5,8 @@
 // Every statement that lanes and readers send, by name. The rules of the schema (persistence/postgres/
 // schema.cpp) hold here, too: shard_id is named by equality, and upserts use `excluded` only.
 //
-// Arrays of one statement have the same length and are read in step: one element of each is one row.
+// Arrays of one statement have the same length and are read in step: one element of each is one row. For
+// Citus the texts are changed by persistence/postgres/routed.hpp, which knows the two forms they have.
 
 namespace troupe::postgres::sql {
 
@@ -62,16 +63,38 @@ fresh as (
   returning op_id)
 select (select array_agg(place::int) from live), (select array_agg(op_id) from fresh))"};
 
-/// The ledger rows of the live shards only, when some fences of the batch were not.
+/// Ledger rows, when the fences are known to be live. Gives the operation ids that were not in the ledger.
 inline constexpr statement record{"record", R"(
-with fresh as (
-  insert into troupe.operation (shard_id, family, op_id, request_hash, result)
-  select u.shard_id, u.family, u.op_id, u.request_hash, u.result
-    from unnest($1::int[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[])
-         as u (shard_id, family, op_id, request_hash, result)
-  on conflict (shard_id, family, op_id) do nothing
-  returning op_id)
-select array_agg(op_id) from fresh)"};
+insert into troupe.operation (shard_id, family, op_id, request_hash, result)
+select * from unnest($1::int[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[])
+on conflict (shard_id, family, op_id) do nothing
+returning op_id)"};
+
+// On Citus one statement cannot lock fences and write the ledger; both go to the same worker one after
+// the other. The arguments are those of `record_all` and `lock_and_record`, fences first.
+
+/// Fails with division by zero when a fence is not live. $5: how many must be.
+inline constexpr statement guard_fences{"guard_fences", R"(
+select 1 / ((select count(*) from (
+  select 1
+    from unnest($1::int[], $2::text[], $3::bigint[]) as w (shard_id, family, epoch)
+    join troupe.shard_fence f on f.shard_id = w.shard_id and f.family = w.family
+   where f.epoch = w.epoch and f.owner = $4::uuid
+     for share of f) live) = $5::bigint)::int)"};
+
+/// Gives the places (from 1) of the live fences.
+inline constexpr statement lock_fences{"lock_fences", R"(
+select w.place::int
+  from unnest($1::int[], $2::text[], $3::bigint[])
+       with ordinality as w (shard_id, family, epoch, place)
+  join troupe.shard_fence f on f.shard_id = w.shard_id and f.family = w.family
+ where f.epoch = w.epoch and f.owner = $4::uuid
+   for share of f)"};
+
+/// Fails with a unique violation when an operation is in the ledger already.
+inline constexpr statement record_new{"record_new", R"(
+insert into troupe.operation (shard_id, family, op_id, request_hash, result)
+select * from unnest($1::int[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[]))"};
 
 inline constexpr statement read_fences{"read_fences", R"(
 select f.shard_id, f.family, f.epoch, f.owner
@@ -133,6 +156,10 @@ with old as materialized (
    limit $2::int for update skip locked)
 delete from troupe.operation o using old
  where o.shard_id = old.shard_id and o.family = old.family and o.op_id = old.op_id)"};
+
+/// The same for rows over all workers of a Citus: it knows no limit there.
+inline constexpr statement sweep_all_operations{"sweep_all_operations", R"(
+delete from troupe.operation where at < now() - make_interval(secs => $1::bigint))"};
 
 // -- rows: deletes go before puts -----------------------------------------------------------------
 

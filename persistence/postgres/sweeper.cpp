@@ -32,7 +32,8 @@ using sweeper_pointer = sweeper_actor::stateful_pointer<sweeper_state>;
 std::chrono::milliseconds sweep(sweeper_state& state) {
   auto& database = *state.database;
   if (!database.is_open() && !database.open()) return pause; // the lanes log that it is away
-  const auto swept = sweep_operations(database, state.settings.limits.operation_retention, chunk);
+  const auto swept = sweep_operations(database, state.settings.limits.operation_retention, chunk,
+                                      state.settings.placement);
   if (!swept)
     log::warn("sweeper", "sweep_failed",
               {{"database", state.settings.label}, {"why", swept.error().message}});
@@ -52,9 +53,10 @@ sweeper_actor::behavior_type sweeper(sweeper_pointer self, sweeper_settings sett
   options.connect_timeout = std::chrono::ceil<std::chrono::seconds>(
     settings.limits.connect_timeout);
   options.statement_timeout = settings.limits.statement_timeout;
-  options.planner = {{"enable_seqscan", "off"}, {"enable_hashjoin", "off"}};
+  if (settings.placement == database_placement::postgres)
+    options.planner = {{"enable_seqscan", "off"}, {"enable_hashjoin", "off"}};
   state.database.emplace(settings.dsn, std::move(options), settings.limits.round_trip_timeout,
-                         *around.dog);
+                         *around.dog, settings.placement);
   state.settings = std::move(settings);
   state.around = std::move(around);
   self->delayed_send(self, pause, caf::tick_atom_v);
@@ -68,11 +70,12 @@ sweeper_actor::behavior_type sweeper(sweeper_pointer self, sweeper_settings sett
 
 std::expected<std::uint64_t, sql_failure> sweep_operations(connection& database,
                                                            std::chrono::seconds retention,
-                                                           std::uint32_t at_most) {
-  std::array calls{call{&sql::sweep_operations, {}}};
-  calls[0]
-    .arguments.add(static_cast<std::int64_t>(retention.count()))
-    .add(static_cast<std::int32_t>(at_most));
+                                                           std::uint32_t at_most,
+                                                           database_placement placement) {
+  const bool everything = placement == database_placement::citus;
+  std::array calls{call{everything ? &sql::sweep_all_operations : &sql::sweep_operations, {}}};
+  calls[0].arguments.add(static_cast<std::int64_t>(retention.count()));
+  if (!everything) calls[0].arguments.add(static_cast<std::int32_t>(at_most));
   const auto done = database.run(calls);
   if (!done) return std::unexpected(done.error());
   const auto tag = done->front().command_tag(); // DELETE n

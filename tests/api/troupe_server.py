@@ -21,6 +21,8 @@ import psycopg
 
 BINARY = os.environ.get("TROUPE_BIN", "")
 SERVERS = {"a": os.environ.get("TROUPE_TEST_PG_A", ""), "b": os.environ.get("TROUPE_TEST_PG_B", "")}
+# Where TROUPE_TEST_ON_CITUS is set, the first database is spread over the workers of the test Citus.
+CITUS = os.environ.get("TROUPE_TEST_CITUS", "") if "TROUPE_TEST_ON_CITUS" in os.environ else ""
 DEMO_WORLD = ["--players", "60", "--studios", "4", "--seed", "7"]
 
 # What tests need to be quick and to stay out of one another's way; a test that is about one of these sets it.
@@ -255,6 +257,10 @@ class Cluster:
             name: urllib.parse.urlsplit(dsn)._replace(path="/" + self.database).geturl()
             for name, dsn in SERVERS.items()
         }
+        if CITUS:
+            self.dsns["a"] = (
+                urllib.parse.urlsplit(CITUS)._replace(path="/" + self.database).geturl()
+            )
         self.servers: list[Server] = []
         self.signing_key = secrets.token_hex(32)
 
@@ -263,14 +269,38 @@ class Cluster:
         for dsn in SERVERS.values():
             with psycopg.connect(dsn, autocommit=True) as connection:
                 connection.execute(f'create database "{self.database}"')
+        if CITUS:
+            self.create_on_citus()
         self.redis.start()
         return self
+
+    def create_on_citus(self) -> None:
+        """The database on the coordinator and on its workers, which join it."""
+        with psycopg.connect(CITUS, autocommit=True) as connection:
+            password = connection.execute("select authinfo from pg_dist_authinfo").fetchone()
+            ports = connection.execute(
+                "select nodeport from pg_dist_node order by groupid"
+            ).fetchall()
+        for (port,) in ports:
+            with psycopg.connect(CITUS, port=port, autocommit=True) as connection:
+                connection.execute("set citus.enable_ddl_propagation = off")
+                connection.execute(f'create database "{self.database}"')
+            with psycopg.connect(self.dsns["a"], port=port, autocommit=True) as connection:
+                connection.execute("create extension citus")
+                connection.execute(
+                    "insert into pg_dist_authinfo values (0, 'troupe', %s)", password
+                )
+        with self.connect("a") as connection:
+            connection.execute("select citus_set_coordinator_host('127.0.0.1', %s)", ports[0])
+            for port in ports[1:]:
+                connection.execute("select citus_add_node('127.0.0.1', %s)", port)
 
     def remove(self) -> None:
         """Ends everything and leaves nothing."""
         for server in self.servers:
             server.kill()
         self.redis.remove()
+        # that of Citus goes with its servers, which belong to the run
         for dsn in SERVERS.values():
             with contextlib.suppress(psycopg.Error), psycopg.connect(
                 dsn, autocommit=True
@@ -288,6 +318,7 @@ class Cluster:
             **kept,
             "TROUPE_DATABASE_A_DSN": self.dsns["a"],
             "TROUPE_DATABASE_B_DSN": self.dsns["b"],
+            "TROUPE_DATABASE_A_PLACEMENT": "citus" if CITUS else "postgres",
             "TROUPE_REDIS_URL": self.redis.url,
             "TROUPE_AUTH_SIGNING_KEY": self.signing_key,
         }

@@ -17,7 +17,10 @@ import pytest
         "redis-flush",
         "shard-move",
         "cut-links",
+        "cut-links-one-way",
+        "deaf-peers",
         "cut-database",
+        "cut-database-answers",
     ],
 )
 def test_what_must_hold_under_a_fault_does(drill: Callable[..., dict], fault: str) -> None:

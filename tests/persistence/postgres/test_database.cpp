@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <libpq-fe.h>
 #include <stdexcept>
@@ -44,17 +45,52 @@ std::string with(const std::string& dsn,
 
 } // namespace
 
+database_placement test_placement() {
+  return std::getenv("TROUPE_TEST_ON_CITUS") != nullptr ? database_placement::citus
+                                                        : database_placement::postgres;
+}
+
+void test_database::create_on_citus() {
+  const char* coordinator = std::getenv("TROUPE_TEST_CITUS");
+  if (coordinator == nullptr) {
+    std::puts("skipped: this machine's PostgreSQL has no extension Citus");
+    std::fflush(stdout);
+    std::_Exit(77);
+  }
+  admin_dsn_ = coordinator;
+  pqxx::connection admin{admin_dsn_};
+  pqxx::nontransaction look{admin};
+  std::vector<std::pair<std::string, int>> nodes; // the coordinator first
+  for (const auto& row : look.exec("select nodeport from pg_dist_node order by groupid"))
+    nodes.emplace_back(with(admin_dsn_, {{"port", row[0].as<std::string>()}}), row[0].as<int>());
+  const auto secrets = look.query_value<std::string>("select authinfo from pg_dist_authinfo");
+  for (const auto& [dsn, port] : nodes) {
+    pqxx::connection node{dsn};
+    // The statement is for this node only, not for the extension to pass on.
+    pqxx::nontransaction{node}.exec("set citus.enable_ddl_propagation = off");
+    pqxx::nontransaction{node}.exec("create database " + name_);
+    pqxx::connection fresh{with(dsn, {{"dbname", name_}})};
+    pqxx::nontransaction work{fresh};
+    work.exec("create extension citus");
+    work.exec("insert into pg_dist_authinfo values (0, 'troupe', $1)", pqxx::params{secrets});
+  }
+  pqxx::connection first{with(admin_dsn_, {{"dbname", name_}})};
+  pqxx::nontransaction work{first};
+  work.exec("select citus_set_coordinator_host('127.0.0.1', $1)",
+            pqxx::params{nodes.front().second});
+  for (std::size_t i = 1; i < nodes.size(); ++i) {
+    work.exec("select citus_add_node('127.0.0.1', $1)", pqxx::params{nodes[i].second});
+    workers_.push_back(nodes[i].first);
+  }
+}
+
 test_database::test_database(content what, server where) {
-  const auto variable = std::string{"TROUPE_TEST_PG_"} + static_cast<char>(where);
-  const char* server_dsn = std::getenv(variable.c_str());
-  if (server_dsn == nullptr) throw std::runtime_error{variable + " is not set; use ./dev test"};
-  admin_dsn_ = server_dsn;
   name_ = "test_" + to_string(make_uuid_v7());
   std::ranges::replace(name_, '-', '_');
-  {
-    pqxx::connection admin{admin_dsn_};
-    pqxx::nontransaction{admin}.exec("create database " + name_);
-  }
+  if (test_placement() == database_placement::citus)
+    create_on_citus();
+  else
+    create(where);
   // Without TLS, so that a proxy can read what passes.
   dsn_ = with(admin_dsn_, {{"dbname", name_}, {"sslmode", "disable"}}, &port_);
   if (what == content::migrated) {
@@ -63,10 +99,24 @@ test_database::test_database(content what, server where) {
   }
 }
 
+void test_database::create(server where) {
+  const auto variable = std::string{"TROUPE_TEST_PG_"} + static_cast<char>(where);
+  const char* server_dsn = std::getenv(variable.c_str());
+  if (server_dsn == nullptr) throw std::runtime_error{variable + " is not set; use ./dev test"};
+  admin_dsn_ = server_dsn;
+  pqxx::connection admin{admin_dsn_};
+  pqxx::nontransaction{admin}.exec("create database " + name_);
+}
+
 test_database::~test_database() {
   try {
-    pqxx::connection admin{admin_dsn_};
-    pqxx::nontransaction{admin}.exec("drop database if exists " + name_ + " with (force)");
+    workers_.insert(workers_.begin(), admin_dsn_);
+    for (const auto& dsn : workers_) {
+      pqxx::connection admin{dsn};
+      if (workers_.size() > 1)
+        pqxx::nontransaction{admin}.exec("set citus.enable_ddl_propagation = off");
+      pqxx::nontransaction{admin}.exec("drop database if exists " + name_ + " with (force)");
+    }
   } catch (const std::exception&) {
     // The server goes with the test run.
   }
@@ -83,6 +133,12 @@ pqxx::result test_database::query(const std::string& sql) const {
 
 std::int64_t test_database::number(const std::string& sql) const {
   return query(sql).one_field().as<std::int64_t>();
+}
+
+std::string taking(shard_ref shard) {
+  return "update troupe.shard_fence set epoch = epoch + 1, owner = '" + to_string(make_uuid_v7()) +
+         "' where shard_id = " + std::to_string(shard.shard) + " and family = '" +
+         std::string{to_string(shard.fam)} + "'";
 }
 
 std::vector<family_shard_count> test_shard_counts() {

@@ -11,6 +11,10 @@
 
 namespace troupe::test {
 
+/// Where TROUPE_TEST_ON_CITUS is set, the test databases are on the test Citus, spread over its workers.
+/// Without a Citus the program then ends with the code for a test that was skipped.
+database_placement test_placement();
+
 /// A database of its own on the test server A (or B), dropped at the end with whoever is connected.
 class test_database {
 public:
@@ -26,7 +30,9 @@ public:
   /// The same database through another port of this machine.
   std::string dsn_through(std::uint16_t port) const;
   std::uint16_t port() const noexcept { return port_; }
-  database_address address(std::string name = "main") const { return {std::move(name), dsn_, {}}; }
+  database_address address(std::string name = "main") const {
+    return {std::move(name), dsn_, {}, test_placement()};
+  }
 
   /// A plain connection for looking and meddling.
   pqxx::connection connect() const { return pqxx::connection{dsn_}; }
@@ -34,11 +40,18 @@ public:
   std::int64_t number(const std::string& sql) const;
 
 private:
+  void create(server where);
+  void create_on_citus();
+
   std::string name_;
   std::string admin_dsn_;
+  std::vector<std::string> workers_; ///< their databases of that name
   std::string dsn_;
   std::uint16_t port_ = 0;
 };
+
+/// Another incarnation takes a shard, by plain SQL.
+std::string taking(shard_ref shard);
 
 /// The counts that test databases are born with.
 std::vector<family_shard_count> test_shard_counts();

@@ -21,7 +21,7 @@ public:
   explicit test_lane(std::string dsn, database_limits limits = quick_limits(),
                      uuid incarnation = make_uuid_v7())
     : incarnation_(incarnation),
-      writer_({std::move(dsn), "test/0", incarnation, limits}, dog_, probe_) {}
+      writer_({std::move(dsn), "test/0", incarnation, limits, test_placement()}, dog_, probe_) {}
 
   static database_limits quick_limits() {
     database_limits limits;

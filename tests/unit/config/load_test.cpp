@@ -262,11 +262,13 @@ TEST_CASE("databases come from the file in its order, then from the environment,
   auto dsn_file = folder.write("dsn", "postgresql://e@h/e\n").string();
   auto file = folder.write("troupe.toml", "[[database]]\nname = \"b\"\ndsn = \"host=b\"\n"
                                           "[[database]]\nname = \"a\"\ndsn = \"host=a\"\n"
-                                          "replica_dsn = \"host=ra\"\n");
+                                          "replica_dsn = \"host=ra\"\n"
+                                          "placement = \"citus\"\n");
   auto config = loaded(
     {.file = file,
      .environment = {"TROUPE_DATABASE_E_DSN_FILE=" + dsn_file, "TROUPE_DATABASE_D_DSN=host=d",
-                     "TROUPE_DATABASE_D_REPLICA_DSN=host=rd", "TROUPE_DATABASE_B_DSN=host=b2"},
+                     "TROUPE_DATABASE_D_REPLICA_DSN=host=rd", "TROUPE_DATABASE_D_PLACEMENT=citus",
+                     "TROUPE_DATABASE_B_DSN=host=b2"},
      .databases = {"c=host=c port=1", "a=host=a2"}});
   const auto& list = config.values.databases;
   REQUIRE(list.size() == 5);
@@ -276,7 +278,10 @@ TEST_CASE("databases come from the file in its order, then from the environment,
   CHECK(list[1].dsn.value == "host=a2");
   CHECK(list[1].replica_dsn.value == "host=ra");
   CHECK(list[2].name == "d");
+  CHECK(list[1].on_citus);
+  CHECK_FALSE(list[0].on_citus);
   CHECK(list[2].replica_dsn.value == "host=rd");
+  CHECK(list[2].on_citus);
   CHECK(list[3].name == "e");
   CHECK(list[3].dsn.value == "postgresql://e@h/e");
   CHECK(list[4].name == "c");
