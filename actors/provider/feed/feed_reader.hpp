@@ -27,7 +27,7 @@ struct feed_document_bounds {
 };
 
 /// Reads one answer of a provider as it arrives, by Expat, in bounded memory: of the document only the
-/// event that is being read is kept, and a digest of each event's ids.
+/// event that is being read is kept, and the ids of those before.
 ///
 /// One bad event is rejected with a reason and costs no other. Of events with the same base id and id
 /// the first valid one counts and the others are rejected: with the last one counting, an answer that
