@@ -41,7 +41,7 @@ ALLOWED = {
 CONFINED = {
     r"caf/": ["persistence", "schedulers", "actors", "gateway", "app"],
     r"pqxx/|libpq|hiredis/": ["persistence"],
-    r"boost/beast": ["gateway", "app"],
+    r"boost/beast": ["gateway", "actors/provider/fetch", "app"],
     r"boost/asio": ["gateway", "actors", "app"],
     r"toml\+\+/": ["config"],
     r"CLI/": ["app"],
@@ -63,7 +63,7 @@ def problem(source: str, quote: str, included: str) -> str | None:
         for pattern, where in CONFINED.items():
             if (
                 re.match(pattern, included)
-                and folder.split("/")[0] not in where
+                and not source.startswith(tuple(one + "/" for one in where))
                 and not source.endswith("/pch.hpp")
             ):
                 return f"<{included}> belongs to {', '.join(where)}"

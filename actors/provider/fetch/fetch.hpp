@@ -80,8 +80,8 @@ boost::asio::awaitable<fetch_outcome> fetch(boost::asio::ssl::context& tls, fetc
 
 /// TLS 1.2 and newer, for `fetch`; trusts the authorities in `ca_file` (PEM), or the system's when it is
 /// empty. Error: `precondition_failed` when the file does not do.
-result<std::shared_ptr<boost::asio::ssl::context>>
-make_fetch_tls(const std::filesystem::path& ca_file);
+result<std::shared_ptr<boost::asio::ssl::context>> make_fetch_tls(
+  const std::filesystem::path& ca_file);
 
 /// What can be told without asking a name server: the form, the scheme, no user or password, and, unless
 /// `allow_private`, an address or `localhost` in it that `fetch` would refuse. Error: `invalid_field` with a
