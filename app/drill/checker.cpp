@@ -97,9 +97,10 @@ std::pair<std::uint64_t, std::uint64_t> expected(ending end) {
   return {0, 0};
 }
 
-std::string describe(const operation& one) {
+/// `game`: the one that is wrong; a read is of all of them.
+std::string describe(const operation& one, std::size_t game) {
   return std::format("{} ({}) of player {}, game {}, key {}", to_string(one.what), one.status,
-                     one.player, one.game, one.key.empty() ? "-" : one.key);
+                     one.player, game, one.key.empty() ? "-" : one.key);
 }
 
 struct tenure {
@@ -158,10 +159,10 @@ violations check_libraries(std::span<const operation> operations, std::size_t pl
         add(i, game, {.what = step::kind::read, .before = one.library.at(game)});
   }
   violations found;
-  for (auto& steps : registers)
-    if (auto wrong = first_unexplained(std::move(steps)))
+  for (std::size_t i = 0; i < registers.size(); ++i)
+    if (auto wrong = first_unexplained(std::move(registers[i])))
       found.push_back("no order of operations explains the answer to " +
-                      describe(operations[*wrong]));
+                      describe(operations[*wrong], i % games));
   return found;
 }
 
@@ -174,7 +175,7 @@ violations check_ledger(std::span<const operation> operations,
     const auto times = entry == found.end() ? 0 : entry->second;
     const auto [least, most] = expected(one.end);
     if (times < least || times > most)
-      wrong.push_back(std::format("{} is in the ledger {} times", describe(one), times));
+      wrong.push_back(std::format("{} is in the ledger {} times", describe(one, one.game), times));
   }
   return wrong;
 }

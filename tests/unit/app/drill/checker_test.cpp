@@ -78,6 +78,14 @@ TEST_CASE("a refused operation never happened") {
   CHECK(wrong({put(0, 1, false, ending::failed), read(2, 3, true)}) == 1);
 }
 
+TEST_CASE("what is found names the game that is wrong, of a read of a whole library, too") {
+  auto both = read(2, 3, true);
+  both.library.push_back(true); // nobody has put the second game
+  const auto found = check_libraries(std::vector{put(0, 1, true), both}, 1, 2);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].contains("read library (0) of player 0, game 1"));
+}
+
 TEST_CASE("each acknowledged write is in the ledger once") {
   const std::vector history{put(1, 2, true), put(3, 4, false, ending::unknown),
                             put(5, 6, false, ending::failed)};
