@@ -282,8 +282,10 @@ void take_over_in_transaction(world& w, std::size_t player, bool patient) {
   const auto deadline = std::chrono::steady_clock::now() + 10s;
   const auto waits = [&] {
     return pqxx::nontransaction{look}.query_value<bool>(
-      "select exists (select from pg_stat_activity"
-      " where datname = current_database() and wait_event_type = 'Lock')");
+      test_placement() == database_placement::citus
+        ? "select exists (select from citus_lock_waits)"
+        : "select exists (select from pg_stat_activity"
+          " where datname = current_database() and wait_event_type = 'Lock')");
   };
   while (taking.wait_for(5ms) != std::future_status::ready && !(patient && waits()))
     if (std::chrono::steady_clock::now() > deadline)
