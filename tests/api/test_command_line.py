@@ -49,6 +49,7 @@ def troupe(*words: str, cwd: pathlib.Path, **environment: str) -> subprocess.Com
         ("certs", "node"),
         ("healthcheck",),
         ("drain",),
+        ("provider-simulator",),
         ("version",),
     ],
 )
