@@ -63,6 +63,7 @@ void add_openapi_command(CLI::App& root, command_line& line);
 /// Of `troupe shards`.
 void add_pin_commands(CLI::App& shards, command_line& line);
 void add_provider_simulator_command(CLI::App& root, command_line& line);
+void add_providers_command(CLI::App& root, command_line& line);
 void add_serve_command(CLI::App& root, command_line& line);
 void add_shards_command(CLI::App& root, command_line& line);
 void add_version_command(CLI::App& root, command_line& line);

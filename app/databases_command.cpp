@@ -24,6 +24,7 @@ struct database_json {
   std::int64_t directory = 0;
   std::int64_t player = 0;
   std::int64_t catalog = 0;
+  std::int64_t provider = 0;
 };
 
 namespace {
@@ -56,7 +57,8 @@ result<std::vector<database_json>> look(const std::vector<database_address>& con
                     .bytes = used.reachable ? std::optional{used.bytes} : std::nullopt,
                     .directory = shards(family::directory),
                     .player = shards(family::player),
-                    .catalog = shards(family::catalog)});
+                    .catalog = shards(family::catalog),
+                    .provider = shards(family::provider)});
   }
   return rows;
 }
@@ -70,14 +72,15 @@ exit_code list(command_line& line, const database_options& options) {
     std::printf("%s\n", to_json(*rows).c_str());
     return exit_code::ok;
   }
-  std::printf("%-14s  %-8s  %-10s  %9s  %6s  %7s  %9s  %s\n", "database", "state", "known by",
-              "directory", "player", "catalog", "MiB", "reachable");
+  std::printf("%-14s  %-8s  %-10s  %9s  %6s  %7s  %8s  %9s  %s\n", "database", "state", "known by",
+              "directory", "player", "catalog", "provider", "MiB", "reachable");
   for (const auto& row : *rows)
-    std::printf(
-      "%-14s  %-8s  %-10s  %9lld  %6lld  %7lld  %9.1f  %s\n", row.name.c_str(), row.state.c_str(),
-      row.configured ? "settings" : "its row", static_cast<long long>(row.directory),
-      static_cast<long long>(row.player), static_cast<long long>(row.catalog),
-      static_cast<double>(row.bytes.value_or(0)) / (1 << 20), row.reachable ? "yes" : "NO");
+    std::printf("%-14s  %-8s  %-10s  %9lld  %6lld  %7lld  %8lld  %9.1f  %s\n", row.name.c_str(),
+                row.state.c_str(), row.configured ? "settings" : "its row",
+                static_cast<long long>(row.directory), static_cast<long long>(row.player),
+                static_cast<long long>(row.catalog), static_cast<long long>(row.provider),
+                static_cast<double>(row.bytes.value_or(0)) / (1 << 20),
+                row.reachable ? "yes" : "NO");
   return exit_code::ok;
 }
 

@@ -58,6 +58,7 @@ int run(int argc, char** argv) {
   troupe::add_generate_command(root, line);
   troupe::add_nodes_command(root, line);
   troupe::add_provider_simulator_command(root, line);
+  troupe::add_providers_command(root, line);
   troupe::add_shards_command(root, line);
   troupe::add_databases_command(root, line);
   troupe::add_config_command(root, line);

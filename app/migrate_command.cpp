@@ -31,7 +31,8 @@ exit_code up(command_line& line) {
   if (!config) return config.error();
   const auto& shards = config->values.shards;
   std::array counts{family_shard_count{family::directory, shards.directory},
-                    family_shard_count{family::player, shards.player}};
+                    family_shard_count{family::player, shards.player},
+                    family_shard_count{family::provider, shards.provider}};
   auto done = migrate_up(addresses_of(config->values), counts);
   if (!done) return give_up(done.error());
   print(*done);

@@ -15,6 +15,7 @@
 #include "actors/password/worker.hpp"
 #include "actors/player/player_shard.hpp"
 #include "actors/player/registrations.hpp"
+#include "actors/provider/provider_shard.hpp"
 #include "app/databases.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -67,6 +68,7 @@ node::node(const settings& config) {
 node::~node() {
   // Actors use the board, the table, the view of members: they end before these go.
   if (links_) links_->stop();
+  if (fetches_) fetches_->stop();
   end_users_of_databases();
   membership_ = nullptr;
   guard_ = nullptr;
@@ -101,6 +103,17 @@ result<void> node::open(const settings& config) {
   wanted.limits.connect_timeout = config.postgres.connect_timeout;
   wanted.limits.statement_timeout = config.postgres.statement_timeout;
   wanted.limits.round_trip_timeout = config.postgres.statement_timeout + std::chrono::seconds(2);
+  fetch_service_settings fetching;
+  fetching.allow_private = config.providers.allow_private;
+  fetching.at_once = config.providers.fetches;
+  fetching.limits.max_bytes = config.providers.max_answer.bytes;
+  fetching.limits.connect_timeout = config.providers.connect_timeout;
+  fetching.limits.idle_timeout = config.providers.idle_timeout;
+  fetching.limits.total_timeout = config.providers.total_timeout;
+  fetching.ca_file = config.providers.ca_file;
+  auto fetches = fetch_service::make(fetching, *metrics_);
+  if (!fetches) return std::unexpected(std::move(fetches.error()));
+  fetches_ = std::move(*fetches);
   auto opened = database_set::open(*system_, wanted, *metrics_);
   if (!opened) return std::unexpected(opened.error());
   databases_ = std::move(*opened);
@@ -149,6 +162,7 @@ result<void> node::connect(const settings& config) {
       [this](remote::nudge_kind what) {
         if (!placing_.load(std::memory_order_acquire)) return;
         if (what == remote::nudge_kind::membership) caf::anon_send(membership_, look_now{});
+        if (what == remote::nudge_kind::events) caf::anon_send(event_copy_, refresh_events{});
         if (what == remote::nudge_kind::catalog)
           caf::anon_send(caf::actor_cast<catalog_refresher>(catalog_copy_), refresh_catalog{});
       },
@@ -240,12 +254,13 @@ void node::end_users_of_databases() {
   caf::scoped_actor self{*system_};
   for (const auto& actor :
        {caf::actor_cast<caf::actor>(placement_), caf::actor_cast<caf::actor>(catalog_copy_),
-        caf::actor_cast<caf::actor>(registrations_)}) {
+        caf::actor_cast<caf::actor>(event_copy_), caf::actor_cast<caf::actor>(registrations_)}) {
     self->send_exit(actor, caf::exit_reason::user_shutdown);
     self->wait_for(actor);
   }
   placement_ = nullptr;
   catalog_copy_ = nullptr;
+  event_copy_ = nullptr;
   registrations_ = nullptr;
 }
 
@@ -285,6 +300,10 @@ void node::spawn_shards(const settings& config) {
     *system_, [databases = databases_.get()] { return databases->readers(); });
   services_.push_back(caf::actor_cast<caf::actor>(registrations_));
   catalog_copy_ = spawn_catalog_replica(*system_, *databases_, *board_, catalog_);
+  event_copy_ = spawn_event_replica(
+    *system_, *databases_, events_,
+    {.poll = config.providers.poll,
+     .only_available_prices = config.providers.prices == "available"});
 
   const auto& roles = config.cluster.roles;
   auto hot_memory = static_cast<std::size_t>(config.actors.hot_memory.bytes);
@@ -304,6 +323,10 @@ void node::spawn_shards(const settings& config) {
     shards_.push_back(caf::actor_cast<caf::actor>(actor));
   };
   auto catalog_changed = [this] { links_->nudge_all(remote::nudge_kind::catalog); };
+  auto events_changed = [this] {
+    caf::anon_send(event_copy_, refresh_events{});
+    links_->nudge_all(remote::nudge_kind::events);
+  };
 
   std::size_t max_sessions = config.auth.max_sessions;
   for (const auto& info : families) {
@@ -321,6 +344,9 @@ void node::spawn_shards(const settings& config) {
         case family::catalog:
           place(ref, spawn_catalog_shard(*system_, settings_of(ref),
                                          {&catalog_, table_.get(), max_sessions, catalog_changed}));
+          break;
+        case family::provider:
+          place(ref, spawn_provider_shard(*system_, settings_of(ref), {fetches_, events_changed}));
           break;
       }
     }
@@ -359,14 +385,15 @@ void node::spawn_guard_and_passwords(const settings& config) {
 }
 
 gateway::gateway_dependencies node::gateway_parts(const settings& config) {
-  return {
-    *system_,      config,      *table_,        catalog_,
-    guard_,        *passwords_, registrations_, caf::actor_cast<catalog_refresher>(catalog_copy_),
-    *revocations_, *metrics_};
+  return {*system_,      config,         *table_,
+          catalog_,      events_,        guard_,
+          *passwords_,   registrations_, caf::actor_cast<catalog_refresher>(catalog_copy_),
+          *revocations_, *metrics_};
 }
 
 bool node::stop(steady_clock::time_point deadline) {
   bool clean = true;
+  fetches_->stop();
   placing_.store(false);
   caf::anon_send_exit(placement_, caf::exit_reason::user_shutdown);
   {
@@ -415,7 +442,8 @@ std::size_t node::shards_with_owner() const {
 }
 
 bool node::serving() const noexcept {
-  return members_->lease().valid() && catalog_.loaded() && shards_with_owner() == board_->size();
+  return members_->lease().valid() && catalog_.loaded() && events_.loaded() &&
+         shards_with_owner() == board_->size();
 }
 
 std::vector<gateway::readiness_check> node::readiness() const {
@@ -427,6 +455,8 @@ std::vector<gateway::readiness_check> node::readiness() const {
                       " of them here"});
   if (!catalog_.loaded())
     checks.push_back({"catalog", false, "this node has not read the catalogue yet"});
+  if (!events_.loaded())
+    checks.push_back({"events", false, "this node has not read the events yet"});
   if (links_->port() != 0) {
     const auto peers = links_->current().peers;
     const auto up = std::ranges::count(peers, true, &remote::interconnect::peer_status::up);

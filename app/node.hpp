@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/api/catalog.hpp"
+#include "actors/api/event_index.hpp"
 #include "actors/api/interfaces.hpp"
 #include "actors/api/password_pool.hpp"
 #include "actors/api/revocation.hpp"
@@ -20,6 +21,8 @@
 #include "actors/cluster/placement_actor.hpp"
 #include "actors/cluster/remote/interconnect.hpp"
 #include "actors/cluster/shard_table.hpp"
+#include "actors/provider/event_replica.hpp"
+#include "actors/provider/fetcher.hpp"
 #include "actors/shard/shard_board.hpp"
 #include "base/error.hpp"
 #include "base/metrics.hpp"
@@ -89,6 +92,7 @@ private:
   std::shared_ptr<membership_view> members_ = std::make_shared<membership_view>();
   membership_actor membership_;
   catalog_view catalog_;
+  event_view events_;
   std::unique_ptr<shard_board> board_;
   std::unique_ptr<shard_table> table_;
   remote::owner_directory owners_;
@@ -98,6 +102,8 @@ private:
   placement_actor placement_;
   std::atomic<bool> placing_{false}; ///< `placement_` is there and stays
   catalog_replica_actor catalog_copy_;
+  event_replica_actor event_copy_;
+  std::shared_ptr<fetch_service> fetches_;
   std::mutex moved_mutex_;
   std::condition_variable moved_; ///< a shard of this node has changed its state
   std::vector<caf::actor> shards_;

@@ -37,6 +37,8 @@ std::string_view to_string(errc code) noexcept {
     case errc::operation_in_flight: return "operation_in_flight";
     case errc::limit_reached: return "limit_reached";
     case errc::unsupported_grant_type: return "unsupported_grant_type";
+    case errc::no_such_provider: return "no_such_provider";
+    case errc::no_such_event: return "no_such_event";
     case errc::overloaded: return "overloaded";
     case errc::shard_unavailable: return "shard_unavailable";
     case errc::storage_unavailable: return "storage_unavailable";

@@ -49,6 +49,8 @@ enum class errc : std::uint8_t {
   operation_in_flight = 51,
   limit_reached = 52,
   unsupported_grant_type = 53,
+  no_such_provider = 54,
+  no_such_event = 55,
   // What the server cannot do now; safe to retry with the same operation id.
   overloaded = 70,
   shard_unavailable = 71,

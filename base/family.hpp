@@ -16,6 +16,7 @@ enum class family : std::uint8_t {
   directory = 0, ///< names that are unique over all shards, and claims of operation ids
   player = 1,    ///< players, their libraries and sessions
   catalog = 2,   ///< studios, games and staff: reference data, copied into every node's memory
+  provider = 3,  ///< providers of events, their fetches and the events themselves
 };
 
 struct family_info {
@@ -28,6 +29,7 @@ inline constexpr std::array families{
   family_info{family::directory, "directory", 64},
   family_info{family::player, "player", 256},
   family_info{family::catalog, "catalog", 1},
+  family_info{family::provider, "provider", 16},
 };
 
 constexpr std::string_view to_string(family f) noexcept {

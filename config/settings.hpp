@@ -135,6 +135,20 @@ struct links_settings {
 struct shards_settings {
   std::uint32_t directory = 64;
   std::uint32_t player = 256;
+  std::uint32_t provider = 16;
+};
+
+/// Fetching feeds of events, and what their search shows.
+struct providers_settings {
+  bool allow_private = false; ///< URLs with addresses that are not public
+  std::uint32_t fetches = 4;  ///< at once on one node
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds idle_timeout{10'000};
+  std::chrono::milliseconds total_timeout{60'000};
+  byte_size max_answer = mebibytes(256);
+  std::string ca_file;                   ///< empty: the system's authorities
+  std::string prices = "all";            ///< of which zones: all, or available ones
+  std::chrono::milliseconds poll{2'000}; ///< how often a gateway looks for news nobody told it
 };
 
 struct log_settings {
@@ -153,6 +167,7 @@ struct settings {
   cluster_settings cluster;
   links_settings links;
   shards_settings shards;
+  providers_settings providers;
   log_settings log;
   std::vector<configured_database> databases;
 };

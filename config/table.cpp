@@ -28,6 +28,7 @@ constexpr std::array<std::string_view, 5> levels{"trace", "debug", "info", "warn
 constexpr std::array<std::string_view, 5> url_schemes{"postgresql", "postgres", "redis", "rediss",
                                                       "unix"};
 constexpr std::array<std::string_view, 3> formats{"auto", "json", "text"};
+constexpr std::array<std::string_view, 2> price_zones{"all", "available"};
 constexpr std::array<std::string_view, 3> link_modes{"off", "tls", "plain"};
 
 #define TROUPE_IN(member) [](settings& s) -> setting_slot { return &s.member; }
@@ -358,6 +359,47 @@ const std::array table{
           TROUPE_IN(shards.player),
           "Shards of the players. Used when a cluster is born; fixed from then on.",
           {1, 65'536}},
+  setting{"shards.provider",
+          TROUPE_IN(shards.provider),
+          "Shards of the providers of events. Used when a cluster is born; fixed from then on.",
+          {1, 65'536}},
+  // -- providers ------------------------------------------------------------------------------------------
+  setting{
+    "providers.allow_private", TROUPE_IN(providers.allow_private),
+    "Whether providers may have loopback, private and other addresses that are not public. For "
+    "development: who may add a provider can then reach what this node can."},
+  setting{"providers.fetches",
+          TROUPE_IN(providers.fetches),
+          "Fetches that run side by side on one node, each with a thread of its own.",
+          {1, 64}},
+  setting{"providers.connect_timeout",
+          TROUPE_IN(providers.connect_timeout),
+          "For a connection to a provider, name and TLS included.",
+          {100, minute}},
+  setting{"providers.idle_timeout",
+          TROUPE_IN(providers.idle_timeout),
+          "How long a provider may send nothing.",
+          {100, 10 * minute}},
+  setting{"providers.total_timeout",
+          TROUPE_IN(providers.total_timeout),
+          "How long a fetch may take, storing included.",
+          {1'000, 60 * minute}},
+  setting{"providers.max_answer",
+          TROUPE_IN(providers.max_answer),
+          "Largest answer of a provider, decoded; of a larger one nothing after the bound is read.",
+          {kib, 4 * gib}},
+  setting{"providers.ca_file", TROUPE_IN(providers.ca_file),
+          "PEM file with the authorities that providers' certificates are checked by; empty: the "
+          "system's."},
+  setting{"providers.prices",
+          TROUPE_IN(providers.prices),
+          "Which zones the prices in the search are of: all of them, or those with places left.",
+          {},
+          price_zones},
+  setting{"providers.poll",
+          TROUPE_IN(providers.poll),
+          "How often a gateway looks for changed events that nobody told it of.",
+          {100, minute}},
   // -- log --------------------------------------------------------------------------------------------------
   setting{
     "log.level",

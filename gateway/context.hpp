@@ -94,11 +94,16 @@ public:
     const shard_ref ref{fam, shard_of(key, services_.routes.shard_count(fam))};
     return bridge_.ask_shard<Actor>(services_.routes.locate(ref), deadline_, c, std::move(message));
   }
+  /// Asks a shard by its number.
+  template <class Actor, class Message>
+  auto ask_at(std::int32_t shard, const call& c, Message message) {
+    return bridge_.ask_shard<Actor>(services_.routes.locate({family_of<Actor>, shard}), deadline_,
+                                    c, std::move(message));
+  }
   /// Asks the one shard of a family.
   template <class Actor, class Message>
   auto ask_only(const call& c, Message message) {
-    return bridge_.ask_shard<Actor>(services_.routes.locate({family_of<Actor>, 0}), deadline_, c,
-                                    std::move(message));
+    return ask_at<Actor>(0, c, std::move(message));
   }
   template <class Actor, class... Messages>
   auto ask_actor(const Actor& to, Messages... messages) {
@@ -115,6 +120,11 @@ public:
   void reply(std::uint16_t status, const T& value) {
     exchange_.out.status = status;
     to_json(value, exchange_.out.body);
+  }
+  /// JSON that is made already.
+  void reply_raw(std::uint16_t status, std::string_view json) {
+    exchange_.out.status = status;
+    exchange_.out.body.append(json);
   }
   void reply_empty(std::uint16_t status) {
     exchange_.out.status = status;

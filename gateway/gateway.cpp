@@ -51,7 +51,7 @@ std::vector<std::string_view> metric_names() {
 class public_gateway::implementation {
 public:
   explicit implementation(gateway_dependencies on)
-    : services_(on.config, on.routes, on.catalog, std::move(on.guard), on.passwords,
+    : services_(on.config, on.routes, on.catalog, on.events, std::move(on.guard), on.passwords,
                 std::move(on.registrations), std::move(on.catalog_copy), on.revocations,
                 on.metrics),
       routes_(map_of(all_routes())),

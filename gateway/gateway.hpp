@@ -10,6 +10,7 @@
 #include <prometheus/collectable.h>
 
 #include "actors/api/catalog.hpp"
+#include "actors/api/event_index.hpp"
 #include "actors/api/interfaces.hpp"
 #include "actors/api/password_pool.hpp"
 #include "actors/api/revocation.hpp"
@@ -26,6 +27,7 @@ struct gateway_dependencies {
   const settings& config;
   const router& routes;
   const catalog_view& catalog;
+  const event_view& events;
   guard_actor guard;
   password_pool& passwords;
   registrations_actor registrations;

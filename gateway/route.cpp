@@ -88,7 +88,7 @@ std::span<const route> all_routes() {
   static const std::vector<route> routes = [] {
     std::vector<route> all;
     for (auto area : {auth_routes, player_routes, library_routes, catalog_routes, studio_routes,
-                      publisher_routes})
+                      publisher_routes, provider_routes, event_routes})
       for (auto& each : area()) all.push_back(std::move(each));
     return all;
   }();

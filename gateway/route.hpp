@@ -108,5 +108,7 @@ std::vector<route> library_routes();
 std::vector<route> catalog_routes();
 std::vector<route> studio_routes();
 std::vector<route> publisher_routes();
+std::vector<route> provider_routes();
+std::vector<route> event_routes();
 
 } // namespace troupe::gateway

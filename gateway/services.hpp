@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/api/catalog.hpp"
+#include "actors/api/event_index.hpp"
 #include "actors/api/interfaces.hpp"
 #include "actors/api/password_pool.hpp"
 #include "actors/api/revocation.hpp"
@@ -18,6 +19,7 @@ struct services {
   const settings& config;
   const router& routes;
   const catalog_view& catalog;
+  const event_view& events;
   guard_actor guard;
   password_pool& passwords;
   registrations_actor registrations;
@@ -28,12 +30,14 @@ struct services {
   mutable rate_limiter limiter; ///< locks for itself
   gateway_keys keys;
 
-  services(const settings& given, const router& to, const catalog_view& view, guard_actor guarding,
-           password_pool& pool, registrations_actor reader, catalog_refresher refresher,
-           const revocation_set& revoked, metric_registry& metrics)
+  services(const settings& given, const router& to, const catalog_view& view,
+           const event_view& shown, guard_actor guarding, password_pool& pool,
+           registrations_actor reader, catalog_refresher refresher, const revocation_set& revoked,
+           metric_registry& metrics)
     : config(given),
       routes(to),
       catalog(view),
+      events(shown),
       guard(std::move(guarding)),
       passwords(pool),
       registrations(std::move(reader)),

@@ -50,11 +50,26 @@ struct load_operation {
 };
 struct load_jobs {}; ///< all jobs of the shard that are not done
 struct load_catalog {};
-using load_key = std::variant<load_player, load_name, load_operation, load_jobs, load_catalog>;
+/// Everything of the shard's providers that lives in memory.
+struct load_providers {};
+/// Providers and events whose `seq` is greater; at most `limit` events.
+struct load_event_news {
+  std::int64_t after = 0;
+  std::int32_t limit = 0;
+};
+/// The last changes of one event, newest first.
+struct load_event_history {
+  uuid event_id;
+  std::int64_t before = 0; ///< only versions below
+  std::int32_t limit = 0;
+};
+using load_key = std::variant<load_player, load_name, load_operation, load_jobs, load_catalog,
+                              load_providers, load_event_news, load_event_history>;
 
 /// `monostate`: there is no such row.
-using load_value = std::variant<std::monostate, player_image, name_record, stored_operation,
-                                std::vector<job_record>, catalog_image>;
+using load_value =
+  std::variant<std::monostate, player_image, name_record, stored_operation, std::vector<job_record>,
+               catalog_image, providers_image, event_news, std::vector<event_change_record>>;
 
 struct load_receipt {
   std::uint64_t ticket = 0;

@@ -108,6 +108,85 @@ struct catalog_image {
   std::vector<session_record> sessions; ///< of staff
 };
 
+// -- provider family ----------------------------------------------------------------------------
+
+/// Somebody who publishes a feed of events.
+struct provider_record {
+  uuid id;
+  std::string name;
+  std::string url;
+  std::string format; ///< of the feed; empty: told by the feed itself
+  std::uint32_t interval_s = 0;
+  std::string time_zone; ///< IANA's name: where the feed's local times are
+  bool paused = false;
+  bool deleted = false;
+  timestamp created_at;
+  std::int64_t version = 1; ///< the ETag
+  /// Grows by one with every change of a provider or an event of the shard, in the order of commits: who
+  /// has seen everything up to one asks for what is after it.
+  std::int64_t seq = 0;
+};
+
+/// What the fetches of one provider have come to: the only row that a fetch without news writes.
+struct provider_progress {
+  uuid provider_id;
+  std::string state;   ///< msgpack, of the family's own
+  std::string rejects; ///< msgpack: events of the last answer that were left out
+};
+
+/// The latest known values of one event. Times are seconds on the clocks of the provider's zone, prices in
+/// units of 1/10000.
+struct event_record {
+  uuid id;
+  uuid provider_id;
+  std::string base_id;
+  std::string event_id;
+  std::string title;
+  std::optional<std::string> organizer_id;
+  std::int64_t starts_at = 0;
+  std::int64_t ends_at = 0;
+  std::optional<std::int64_t> sell_from;
+  std::optional<std::int64_t> sell_to;
+  bool sold_out = false;
+  bool online = false;
+  bool ever_online = false;
+  bool in_feed = false;
+  std::optional<std::int64_t> min_price; ///< over all zones
+  std::optional<std::int64_t> max_price;
+  std::optional<std::int64_t> min_available_price; ///< over zones with places left
+  std::optional<std::int64_t> max_available_price;
+  std::int32_t zone_count = 0;
+  std::array<std::uint8_t, 16> zones_digest{};
+  std::array<std::uint8_t, 16> content_digest{};
+  timestamp first_seen_at;
+  timestamp changed_at;
+  std::int64_t version = 1;
+  std::int64_t seq = 0;
+};
+
+/// One change of an event, for its history.
+struct event_change_record {
+  uuid event_id; ///< the event's own id
+  std::int64_t version = 0;
+  timestamp at;
+  std::string changed; ///< names of what changed, separated by spaces
+  std::string state;   ///< msgpack, of the family's own: the event after it
+};
+
+/// Everything a shard of providers holds in memory.
+struct providers_image {
+  std::vector<provider_record> providers;
+  std::vector<provider_progress> progress;
+  std::vector<event_record> events;
+};
+
+/// What came after a number of the shard's sequence, ascending.
+struct event_news {
+  std::vector<provider_record> providers;
+  std::vector<event_record> events;
+  bool more = false; ///< there are more events than were asked for
+};
+
 // -- every family -------------------------------------------------------------------------------
 
 /// Work that must follow a committed change on another shard: committed with the change, run after

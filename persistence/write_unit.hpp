@@ -59,6 +59,28 @@ struct put_game {
 struct put_staff {
   staff_record row;
 };
+struct put_provider {
+  provider_record row;
+};
+struct put_provider_progress {
+  provider_progress row;
+};
+struct put_event {
+  event_record row;
+  std::optional<std::string> zones; ///< msgpack of all zones; none: as they are
+};
+struct put_event_change {
+  event_change_record row;
+};
+/// A piece of a provider's last whole answer, gzip.
+struct put_answer_piece {
+  uuid provider_id;
+  std::int32_t place = 0;
+  std::string bytes;
+};
+struct delete_answer {
+  uuid provider_id;
+};
 struct put_job {
   job_record row;
 };
@@ -69,7 +91,8 @@ struct delete_job {
 using row_change =
   std::variant<put_player, put_library_entry, delete_library_entry, delete_library, add_to_counter,
                put_session, delete_session, delete_sessions, put_name, delete_name, put_studio,
-               put_game, put_staff, put_job, delete_job>;
+               put_game, put_staff, put_job, delete_job, put_provider, put_provider_progress,
+               put_event, put_event_change, put_answer_piece, delete_answer>;
 
 /// The whole effect of one request on one shard. It commits as one, or not at all, together with
 /// its row in the operation ledger.

@@ -8,6 +8,7 @@
 #include "actors/api/guard.hpp"
 #include "actors/api/password.hpp"
 #include "actors/api/player.hpp"
+#include "actors/api/provider.hpp"
 #include "actors/api/session.hpp"
 #include "actors/api/type_ids.hpp"
 
@@ -61,6 +62,17 @@ using catalog_actor = caf::typed_actor<caf::result<outcome<studio_created>>(call
                                        caf::result<outcome<session_opened>>(call, open_session),
                                        caf::result<outcome<session_rotated>>(call, rotate_session),
                                        caf::result<outcome<session_closed>>(call, close_session)>;
+
+/// The provider family: one actor per shard, the single writer of its providers and their events; it
+/// starts their fetches. Runs on the node that owns the shard. Searches go to the node's index instead.
+using provider_actor = caf::typed_actor<
+  caf::result<outcome<provider_seen>>(call, create_provider),
+  caf::result<outcome<provider_seen>>(call, change_provider),
+  caf::result<outcome<provider_deleted>>(call, delete_provider),
+  caf::result<provider_seen>(call, read_provider), caf::result<provider_list>(call, list_providers),
+  caf::result<provider_seen>(call, fetch_provider),
+  caf::result<provider_rejects>(call, read_rejects),
+  caf::result<event_history>(call, read_event_history)>;
 
 /// Keeps the node's copy of the catalogue while another node owns the catalogue's shard. One per node.
 /// Answers when the copy is as new as the question.

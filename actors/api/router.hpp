@@ -16,6 +16,8 @@ template <>
 inline constexpr family family_of<player_actor> = family::player;
 template <>
 inline constexpr family family_of<catalog_actor> = family::catalog;
+template <>
+inline constexpr family family_of<provider_actor> = family::provider;
 
 /// Where to send a request for a shard.
 struct shard_route {

@@ -68,6 +68,19 @@ struct usage_elsewhere;
 struct find_response;
 struct found_response;
 struct keep_response;
+struct create_provider;
+struct change_provider;
+struct delete_provider;
+struct provider_deleted;
+struct read_provider;
+struct provider_seen;
+struct list_providers;
+struct provider_list;
+struct fetch_provider;
+struct read_rejects;
+struct provider_rejects;
+struct read_event_history;
+struct event_history;
 
 } // namespace troupe
 
@@ -139,6 +152,21 @@ CAF_ADD_TYPE_ID(troupe_api, (troupe::outcome<troupe::operation_claimed>))
 CAF_ADD_TYPE_ID(troupe_api, (troupe::outcome<troupe::studio_created>))
 CAF_ADD_TYPE_ID(troupe_api, (troupe::outcome<troupe::game_created>))
 CAF_ADD_TYPE_ID(troupe_api, (troupe::refresh_catalog))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::create_provider))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::change_provider))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::delete_provider))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::provider_deleted))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::read_provider))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::provider_seen))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::list_providers))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::provider_list))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::fetch_provider))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::read_rejects))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::provider_rejects))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::read_event_history))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::event_history))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::outcome<troupe::provider_seen>))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::outcome<troupe::provider_deleted>))
 CAF_END_TYPE_ID_BLOCK(troupe_api)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::call)
@@ -208,3 +236,18 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome<troupe::operation_claimed>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome<troupe::studio_created>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome<troupe::game_created>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::refresh_catalog)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::create_provider)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::change_provider)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::delete_provider)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::provider_deleted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::read_provider)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::provider_seen)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::list_providers)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::provider_list)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::fetch_provider)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::read_rejects)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::provider_rejects)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::read_event_history)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::event_history)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome<troupe::provider_seen>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome<troupe::provider_deleted>)

@@ -25,6 +25,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 
@@ -37,6 +38,7 @@ FOLDER = LOCAL / "up"
 CONFIGURATION = LOCAL / "troupe.toml"
 SUMMARY = LOCAL / "up.json"
 CLUSTER = LOCAL / "cluster.json"  # for troupe drill
+PROVIDERS = FOLDER / "providers.json"  # ports of the demo providers
 HERE = pathlib.Path(__file__).resolve().parent
 POPULATION = ["--players", "1000", "--studios", "10", "--seed", "1"]
 
@@ -55,6 +57,10 @@ url = "{redis}"
 
 [auth]
 signing_key_file = "{signing_key}"
+
+# the demo providers are on this machine
+[providers]
+allow_private = true
 
 [log]
 format = "{log_format}"
@@ -162,6 +168,37 @@ class Instance:
             self.command(binary, "generate", *POPULATION, "--out", str(LOCAL))
             self.generated.touch()
 
+    def provide(self, binary: pathlib.Path, url: str) -> None:
+        """Two providers of events, the first time with their rows: one that is made up, and a file."""
+        say("starting the demo providers of events")
+        ports = json.loads(PROVIDERS.read_text(encoding="utf-8")) if PROVIDERS.exists() else {}
+        fresh = not ports
+        ports = {name: free_port(ports.get(name)) for name in ("made-up", "file")}
+        commands = {
+            "made-up": [binary, "provider-simulator", "--port", str(ports["made-up"])]
+            + ["--events", "200", "--zones", "20", "--change-every", "30"],
+            "file": [sys.executable, "-m", "http.server", "--bind", "127.0.0.1"]
+            + ["--directory", str(HERE / "feeds"), str(ports["file"])],
+        }
+        for name, command in commands.items():
+            process = start(command, FOLDER / f"provider-{name}.log")
+            process.write(FOLDER / f"provider-{name}.json")
+        PROVIDERS.write_text(json.dumps(ports), encoding="utf-8")
+        if not fresh:
+            return
+        with (LOCAL / "users.csv").open(encoding="utf-8", newline="") as file:
+            operator = next(row for row in csv.DictReader(file) if row["role"] == "operator")
+        form = {"grant_type": "password"} | {key: operator[key] for key in ("username", "password")}
+        token = call(url + "/v1/auth/token", urllib.parse.urlencode(form).encode())["access_token"]
+        for name, path in (("made-up", "events"), ("file", "city_halls.xml")):
+            provider = {
+                "name": {"made-up": "Made up", "file": "City halls"}[name],
+                "url": f"http://127.0.0.1:{ports[name]}/{path}",
+                "interval_s": 10,
+                "time_zone": "Europe/Madrid",
+            }
+            call(url + "/v1/providers", json.dumps(provider).encode(), token)
+
     def relay(self, name: str, target: int) -> int:
         """The port of a relay to a port; it runs until ./dev down."""
         port = free_port()
@@ -255,7 +292,7 @@ class Instance:
             one.join()
         for node in every_node():
             node.pid_file.unlink(missing_ok=True)
-        for file in FOLDER.glob("relay-*.json"):
+        for file in [*FOLDER.glob("relay-*.json"), *FOLDER.glob("provider-*.json")]:
             if process := Process.read(file):
                 process.stop(signal.SIGKILL, 5)  # it may be stopped, and holds nothing
             file.unlink(missing_ok=True)
@@ -380,7 +417,23 @@ def welcome(summary: dict) -> str:
     TOKEN=$(curl -s {url}/v1/auth/token -d grant_type=password -d 'username={player["name"]}' \\
       -d 'password={player["password"]}' | sed -E 's/.*"access_token": *"([^"]*)".*/\\1/')
     curl -s -H "Authorization: Bearer $TOKEN" {url}/v1/players/me
+
+  Events of the demo providers:
+
+    curl -s '{url}/search?starts_at=2021-06-01T00:00:00Z&ends_at=2021-07-31T23:59:59Z'
 """
+
+
+def call(url: str, body: bytes, token: str = "") -> dict:
+    """Posts a form, or JSON with a token; gives the JSON of the answer."""
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    request = urllib.request.Request(url, body, headers if token else {})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        detail = error.read().decode(errors="replace")
+        raise Failure(f"{url} answered {error.code}: {detail}") from None
 
 
 @contextlib.contextmanager
@@ -434,6 +487,7 @@ def up(arguments: argparse.Namespace) -> int:
                 node.start(arguments.binary, ports[1])
                 nodes.append(node.summary(*ports))
             summary = instance.summary(arguments.binary, nodes)
+            instance.provide(arguments.binary, summary["url"])
             remember(summary)
             print(welcome(summary), flush=True)
         except BaseException:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <set>
 #include <span>
@@ -76,8 +77,10 @@ public:
       if (!asked_jobs_.insert(shard).second) return;
       job_shards_.add(shard.shard);
       job_families_.add(to_string(shard.fam));
-    } else {
+    } else if (std::holds_alternative<load_catalog>(key)) {
       catalogs_.insert(shard);
+    } else {
+      others_.push_back({shard, &key});
     }
   }
 
@@ -113,6 +116,10 @@ public:
         calls.emplace_back(call{what, {}}).arguments.add(shard.shard);
       for (const auto* what : {&sql::load_staff_sessions, &sql::find_fence})
         calls.emplace_back(call{what, {}}).arguments.add(shard.shard).add(to_string(shard.fam));
+    }
+    for (auto& other : others_) {
+      other.first = calls.size();
+      add_calls_of_providers(other, calls);
     }
     return calls;
   }
@@ -157,6 +164,7 @@ public:
             {.id = r->id(i, 2), .kind = r->text(i, 3), .payload = r->text(i, 4)});
     for (const auto& [shard, first] : catalog_at_)
       if (results[first + 4].size() > 0) catalog_images_[shard] = read_catalog(results, first);
+    for (auto& other : others_) other.value = read_providers(other, results);
   }
 
   load_value answer(shard_ref shard, const load_key& key) const {
@@ -174,7 +182,9 @@ public:
       const auto* found = find(jobs_, shard);
       return found != nullptr ? *found : std::vector<job_record>{};
     }
-    return pick(find(catalog_images_, shard));
+    if (std::holds_alternative<load_catalog>(key)) return pick(find(catalog_images_, shard));
+    const auto other = std::ranges::find(others_, &key, &single_load::key);
+    return other == others_.end() ? load_value{} : other->value;
   }
 
 private:
@@ -183,6 +193,121 @@ private:
     array_parameter families{element::text};
     array_parameter ids{element::uuid};
   };
+
+  /// A load with calls of its own.
+  struct single_load {
+    shard_ref shard;
+    const load_key* key; ///< the one that was added: it stays where it is until it is answered
+    std::size_t first = 0;
+    load_value value;
+  };
+
+  static void add_calls_of_providers(const single_load& load, std::vector<call>& calls) {
+    const auto shard = load.shard.shard;
+    auto send = [&](const statement& what) -> parameters& {
+      return calls.emplace_back(call{&what, {}}).arguments.add(shard);
+    };
+    const auto fence = [&] { send(sql::find_fence).add(to_string(load.shard.fam)); };
+    if (const auto* news = std::get_if<load_event_news>(load.key)) {
+      send(sql::load_providers).add(news->after);
+      send(sql::load_events).add(news->after).add(news->limit + 1);
+      fence();
+    } else if (const auto* history = std::get_if<load_event_history>(load.key)) {
+      send(sql::load_event_changes).add(history->event_id).add(history->before).add(history->limit);
+    } else {
+      send(sql::load_providers).add(std::int64_t{0});
+      send(sql::load_progress);
+      send(sql::load_events).add(std::int64_t{0}).add(std::numeric_limits<std::int32_t>::max());
+      fence();
+    }
+  }
+
+  static load_value read_providers(const single_load& load, std::span<const rows> all) {
+    const auto results = all.subspan(load.first);
+    if (const auto* news = std::get_if<load_event_news>(load.key)) {
+      if (results[2].size() == 0) return std::monostate{}; // the shard is elsewhere
+      event_news found{read_provider_rows(results[0]), read_events(results[1]), false};
+      if (found.events.size() > static_cast<std::size_t>(news->limit)) {
+        found.events.pop_back();
+        found.more = true;
+      }
+      return found;
+    }
+    if (const auto* history = std::get_if<load_event_history>(load.key)) {
+      std::vector<event_change_record> changes;
+      for (std::size_t i = 0; i < results[0].size(); ++i)
+        changes.push_back({history->event_id, results[0].int8(i, 0), results[0].time(i, 1),
+                           results[0].text(i, 2), results[0].text(i, 3)});
+      return changes;
+    }
+    if (results[3].size() == 0) return std::monostate{};
+    providers_image image{read_provider_rows(results[0]), {}, read_events(results[2])};
+    for (std::size_t i = 0; i < results[1].size(); ++i)
+      image.progress.push_back({results[1].id(i, 0), results[1].text(i, 1), results[1].text(i, 2)});
+    return image;
+  }
+
+  static std::vector<provider_record> read_provider_rows(const rows& r) {
+    std::vector<provider_record> found;
+    found.reserve(r.size());
+    for (std::size_t i = 0; i < r.size(); ++i)
+      found.push_back({.id = r.id(i, 0),
+                       .name = r.text(i, 1),
+                       .url = r.text(i, 2),
+                       .format = r.text(i, 3),
+                       .interval_s = static_cast<std::uint32_t>(r.int4(i, 4)),
+                       .time_zone = r.text(i, 5),
+                       .paused = r.boolean(i, 6),
+                       .deleted = r.boolean(i, 7),
+                       .created_at = r.time(i, 8),
+                       .version = r.int8(i, 9),
+                       .seq = r.int8(i, 10)});
+    return found;
+  }
+
+  static std::vector<event_record> read_events(const rows& r) {
+    std::vector<event_record> found;
+    found.reserve(r.size());
+    for (std::size_t i = 0; i < r.size(); ++i) {
+      const auto number = [&](int column) {
+        return r.is_null(i, column) ? std::nullopt : std::optional{r.int8(i, column)};
+      };
+      const auto short_digest = [&](int column) {
+        std::array<std::uint8_t, 16> value{};
+        std::ranges::copy_n(
+          r.bytes(i, column).begin(),
+          static_cast<std::ptrdiff_t>(std::min(value.size(), r.bytes(i, column).size())),
+          value.begin());
+        return value;
+      };
+      found.push_back({.id = r.id(i, 3),
+                       .provider_id = r.id(i, 0),
+                       .base_id = r.text(i, 1),
+                       .event_id = r.text(i, 2),
+                       .title = r.text(i, 4),
+                       .organizer_id = r.is_null(i, 5) ? std::nullopt : std::optional{r.text(i, 5)},
+                       .starts_at = r.int8(i, 6),
+                       .ends_at = r.int8(i, 7),
+                       .sell_from = number(8),
+                       .sell_to = number(9),
+                       .sold_out = r.boolean(i, 10),
+                       .online = r.boolean(i, 11),
+                       .ever_online = r.boolean(i, 12),
+                       .in_feed = r.boolean(i, 13),
+                       .min_price = number(14),
+                       .max_price = number(15),
+                       .min_available_price = number(16),
+                       .max_available_price = number(17),
+                       .zone_count = r.int4(i, 18),
+                       .zones_digest = short_digest(19),
+                       .content_digest = short_digest(20),
+                       .first_seen_at = r.time(i, 21),
+                       .changed_at = r.time(i, 22),
+                       .version = r.int8(i, 23),
+                       .seq = r.int8(i, 24)});
+    }
+    return found;
+  }
 
   template <class Map>
   static auto find(Map& map, const typename Map::key_type& key) -> decltype(&map.begin()->second) {
@@ -231,6 +356,7 @@ private:
   std::map<std::pair<shard_ref, uuid>, stored_operation> stored_;
   std::map<shard_ref, std::vector<job_record>> jobs_;
   std::map<shard_ref, catalog_image> catalog_images_;
+  std::vector<single_load> others_;
 };
 
 failure because(errc code) { return {code, {}, {}, std::nullopt}; }

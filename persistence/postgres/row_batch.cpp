@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <type_traits>
 
 #include "persistence/postgres/statements.hpp"
 
@@ -25,6 +26,7 @@ enum place : std::size_t {
   delete_sessions,
   delete_names,
   delete_jobs,
+  delete_answers,
   put_players,
   put_library_entries,
   add_to_counters,
@@ -34,6 +36,12 @@ enum place : std::size_t {
   put_games,
   put_staff,
   put_jobs,
+  put_providers,
+  put_provider_progress,
+  put_events,
+  put_event_zones,
+  put_event_changes,
+  put_answer_pieces,
   places,
 };
 
@@ -60,6 +68,18 @@ constexpr std::initializer_list<element> staff{int4, element::uuid, text,       
                                                int2, element::uuid, timestamptz};
 constexpr std::initializer_list<element> job{int4, text, element::uuid, text, bytea};
 
+constexpr std::initializer_list<element> provider{
+  int4, element::uuid, text, text, text, int4, text, boolean, boolean, timestamptz, int8, int8};
+constexpr std::initializer_list<element> progress{int4, element::uuid, bytea, bytea};
+constexpr std::initializer_list<element> event{
+  int4, element::uuid, text,    text,    element::uuid, text,        text, int8, int8,
+  int8, int8,          boolean, boolean, boolean,       boolean,     int8, int8, int8,
+  int8, int4,          bytea,   bytea,   timestamptz,   timestamptz, int8, int8};
+constexpr std::initializer_list<element> event_zones{int4, element::uuid, bytea};
+constexpr std::initializer_list<element> event_change{int4,        element::uuid, int8,
+                                                      timestamptz, text,          bytea};
+constexpr std::initializer_list<element> answer_piece{int4, element::uuid, int4, bytea};
+
 constexpr std::array<bulk_form, places> forms{{
   {&sql::delete_libraries, shard_id},
   {&sql::delete_library_entries, shard_id_id},
@@ -67,6 +87,7 @@ constexpr std::array<bulk_form, places> forms{{
   {&sql::delete_sessions, shard_family_id_id},
   {&sql::delete_names, shard_text},
   {&sql::delete_jobs, shard_family_id},
+  {&sql::delete_answers, shard_id},
   {&sql::put_players, player},
   {&sql::put_library_entries, library_entry_row},
   {&sql::add_to_counters, counter},
@@ -76,12 +97,38 @@ constexpr std::array<bulk_form, places> forms{{
   {&sql::put_games, game},
   {&sql::put_staff, staff},
   {&sql::put_jobs, job},
+  {&sql::put_providers, provider},
+  {&sql::put_provider_progress, progress},
+  {&sql::put_events, event},
+  {&sql::put_event_zones, event_zones},
+  {&sql::put_event_changes, event_change},
+  {&sql::put_answer_pieces, answer_piece},
 }};
+
+/// Null for none.
+template <class T>
+void add_value(array_parameter& column, const std::optional<T>& value) {
+  if (!value)
+    column.add_null();
+  else if constexpr (std::is_same_v<T, std::string>)
+    column.add(std::string_view{*value});
+  else
+    column.add(*value);
+}
+template <class T>
+void add_value(array_parameter& column, const T& value) {
+  if constexpr (std::is_same_v<T, std::string>)
+    column.add(std::string_view{value});
+  else if constexpr (std::is_same_v<T, std::array<std::uint8_t, 16>>)
+    column.add(std::string_view{reinterpret_cast<const char*>(value.data()), value.size()});
+  else
+    column.add(value);
+}
 
 template <class... Values>
 void add_row(std::vector<array_parameter>& columns, const Values&... values) {
   std::size_t column = 0;
-  (columns[column++].add(values), ...);
+  (add_value(columns[column++], values), ...);
 }
 
 template <class... Handlers>
@@ -157,6 +204,32 @@ void row_batch::add(shard_ref ref, const row_change& change) {
                 std::string_view{c.row.payload});
       },
       [&](const delete_job& c) { add_row(at(delete_jobs), shard, fam, c.id); },
+      [&](const put_provider& c) {
+        add_row(at(put_providers), shard, c.row.id, c.row.name, c.row.url, c.row.format,
+                static_cast<std::int32_t>(c.row.interval_s), c.row.time_zone, c.row.paused,
+                c.row.deleted, c.row.created_at, c.row.version, c.row.seq);
+      },
+      [&](const struct put_provider_progress& c) {
+        add_row(at(place::put_provider_progress), shard, c.row.provider_id, c.row.state,
+                c.row.rejects);
+      },
+      [&](const put_event& c) {
+        const auto& e = c.row;
+        add_row(at(put_events), shard, e.provider_id, e.base_id, e.event_id, e.id, e.title,
+                e.organizer_id, e.starts_at, e.ends_at, e.sell_from, e.sell_to, e.sold_out,
+                e.online, e.ever_online, e.in_feed, e.min_price, e.max_price, e.min_available_price,
+                e.max_available_price, e.zone_count, e.zones_digest, e.content_digest,
+                e.first_seen_at, e.changed_at, e.version, e.seq);
+        if (c.zones) add_row(at(put_event_zones), shard, e.id, *c.zones);
+      },
+      [&](const put_event_change& c) {
+        add_row(at(put_event_changes), shard, c.row.event_id, c.row.version, c.row.at,
+                c.row.changed, c.row.state);
+      },
+      [&](const put_answer_piece& c) {
+        add_row(at(put_answer_pieces), shard, c.provider_id, c.place, c.bytes);
+      },
+      [&](const delete_answer& c) { add_row(at(delete_answers), shard, c.provider_id); },
     },
     change);
 }
@@ -205,6 +278,18 @@ std::optional<std::uint64_t> subject_of(const row_change& change) {
       [&](const struct put_staff& c) -> std::optional<std::uint64_t> { return of_id(c.row.id); },
       [&](const put_job& c) -> std::optional<std::uint64_t> { return of_id(c.row.id); },
       [&](const delete_job& c) -> std::optional<std::uint64_t> { return of_id(c.id); },
+      [&](const put_provider& c) -> std::optional<std::uint64_t> { return of_id(c.row.id); },
+      [&](const struct put_provider_progress& c) -> std::optional<std::uint64_t> {
+        return of_id(c.row.provider_id);
+      },
+      [&](const put_event& c) -> std::optional<std::uint64_t> { return of_id(c.row.id); },
+      [&](const put_event_change& c) -> std::optional<std::uint64_t> {
+        return of_id(c.row.event_id);
+      },
+      [&](const put_answer_piece& c) -> std::optional<std::uint64_t> {
+        return of_id(c.provider_id);
+      },
+      [&](const delete_answer& c) -> std::optional<std::uint64_t> { return of_id(c.provider_id); },
     },
     change);
 }
@@ -214,7 +299,9 @@ bool is_delete(const row_change& change) noexcept {
          std::holds_alternative<delete_library>(change) ||
          std::holds_alternative<delete_session>(change) ||
          std::holds_alternative<struct delete_sessions>(change) ||
-         std::holds_alternative<delete_name>(change) || std::holds_alternative<delete_job>(change);
+         std::holds_alternative<delete_name>(change) ||
+         std::holds_alternative<delete_job>(change) ||
+         std::holds_alternative<delete_answer>(change);
 }
 
 std::size_t size_of(const row_change& change) noexcept {
@@ -223,6 +310,12 @@ std::size_t size_of(const row_change& change) noexcept {
     return fixed + c->row.name.size() + c->row.password_hash.size();
   if (const auto* c = std::get_if<put_job>(&change)) return fixed + c->row.payload.size();
   if (const auto* c = std::get_if<put_name>(&change)) return fixed + c->row.key.size();
+  if (const auto* c = std::get_if<put_event>(&change))
+    return 4 * fixed + c->row.title.size() + (c->zones ? c->zones->size() : 0);
+  if (const auto* c = std::get_if<put_event_change>(&change)) return fixed + c->row.state.size();
+  if (const auto* c = std::get_if<put_answer_piece>(&change)) return fixed + c->bytes.size();
+  if (const auto* c = std::get_if<struct put_provider_progress>(&change))
+    return fixed + c->row.state.size() + c->row.rejects.size();
   return fixed;
 }
 

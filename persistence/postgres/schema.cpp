@@ -249,6 +249,102 @@ create table troupe.shard_move (
 ))"},
 };
 
+// -- provider family ------------------------------------------------------------------------------
+
+constexpr std::array provider_tables{
+  ddl{R"(
+create table troupe.provider (
+  shard_id    integer not null,
+  provider_id uuid not null,
+  name        text not null,
+  url         text not null,
+  format      text not null,
+  interval_s  integer not null,
+  time_zone   text not null,
+  paused      boolean not null,
+  deleted     boolean not null,
+  created_at  timestamptz not null,
+  version     bigint not null,
+  seq         bigint not null,
+  primary key (shard_id, provider_id)
+))",
+      "provider", family::provider},
+  ddl{R"(
+create table troupe.provider_progress (
+  shard_id    integer not null,
+  provider_id uuid not null,
+  state       bytea not null,
+  rejects     bytea not null,
+  primary key (shard_id, provider_id)
+))",
+      "provider_progress", family::provider},
+  // Local times in seconds on the clocks of the provider's zone, prices in units of 1/10000.
+  ddl{R"(
+create table troupe.event (
+  shard_id            integer not null,
+  provider_id         uuid not null,
+  base_id             text collate "C" not null,
+  event_id            text collate "C" not null,
+  id                  uuid not null,
+  title               text not null,
+  organizer_id        text,
+  starts_at           bigint not null,
+  ends_at             bigint not null,
+  sell_from           bigint,
+  sell_to             bigint,
+  sold_out            boolean not null,
+  online              boolean not null,
+  ever_online         boolean not null,
+  in_feed             boolean not null,
+  min_price           bigint,
+  max_price           bigint,
+  min_available_price bigint,
+  max_available_price bigint,
+  zone_count          integer not null,
+  zones_digest        bytea not null,
+  content_digest      bytea not null,
+  first_seen_at       timestamptz not null,
+  changed_at          timestamptz not null,
+  version             bigint not null,
+  seq                 bigint not null,
+  primary key (shard_id, provider_id, base_id, event_id)
+) with (fillfactor = 80))",
+      "event", family::provider},
+  // What came since: how search indexes follow.
+  ddl{R"(
+create index event_by_seq on troupe.event (shard_id, seq))"},
+  // Large and seldom read, so not in the event's own row.
+  ddl{R"(
+create table troupe.event_zones (
+  shard_id integer not null,
+  id       uuid not null,
+  zones    bytea not null,
+  primary key (shard_id, id)
+))",
+      "event_zones", family::provider},
+  ddl{R"(
+create table troupe.event_change (
+  shard_id integer not null,
+  id       uuid not null,
+  version  bigint not null,
+  at       timestamptz not null,
+  changed  text not null,
+  state    bytea not null,
+  primary key (shard_id, id, version)
+))",
+      "event_change", family::provider},
+  // The last whole answer of each provider, in pieces.
+  ddl{R"(
+create table troupe.provider_answer (
+  shard_id    integer not null,
+  provider_id uuid not null,
+  place       integer not null,
+  bytes       bytea not null,
+  primary key (shard_id, provider_id, place)
+))",
+      "provider_answer", family::provider},
+};
+
 constexpr std::array all{
   migration{1, "cluster", migration_scope::control, cluster_tables},
   migration{2, "shards", migration_scope::data, shard_tables},
@@ -257,6 +353,7 @@ constexpr std::array all{
   migration{5, "catalog", migration_scope::data, catalog_tables},
   migration{6, "members", migration_scope::control, member_tables},
   migration{7, "moves", migration_scope::control, move_tables},
+  migration{8, "providers", migration_scope::data, provider_tables},
 };
 
 } // namespace

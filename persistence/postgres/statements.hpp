@@ -255,6 +255,67 @@ select * from unnest($1::int[], $2::text[], $3::uuid[], $4::text[], $5::bytea[])
 on conflict (shard_id, family, job_id) do update
    set kind = excluded.kind, payload = excluded.payload)"};
 
+inline constexpr statement delete_answers{"delete_answers", R"(
+delete from troupe.provider_answer a
+ using unnest($1::int[], $2::uuid[]) as w (shard_id, provider_id)
+ where a.shard_id = w.shard_id and a.provider_id = w.provider_id)"};
+
+inline constexpr statement put_providers{"put_providers", R"(
+insert into troupe.provider
+       (shard_id, provider_id, name, url, format, interval_s, time_zone, paused, deleted, created_at,
+        version, seq)
+select * from unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[],
+                     $8::boolean[], $9::boolean[], $10::timestamptz[], $11::bigint[], $12::bigint[])
+on conflict (shard_id, provider_id) do update
+   set name = excluded.name, url = excluded.url, format = excluded.format,
+       interval_s = excluded.interval_s, time_zone = excluded.time_zone, paused = excluded.paused,
+       deleted = excluded.deleted, version = excluded.version, seq = excluded.seq)"};
+
+inline constexpr statement put_provider_progress{"put_provider_progress", R"(
+insert into troupe.provider_progress (shard_id, provider_id, state, rejects)
+select * from unnest($1::int[], $2::uuid[], $3::bytea[], $4::bytea[])
+on conflict (shard_id, provider_id) do update
+   set state = excluded.state, rejects = excluded.rejects)"};
+
+inline constexpr statement put_events{"put_events", R"(
+insert into troupe.event
+       (shard_id, provider_id, base_id, event_id, id, title, organizer_id, starts_at, ends_at,
+        sell_from, sell_to, sold_out, online, ever_online, in_feed, min_price, max_price,
+        min_available_price, max_available_price, zone_count, zones_digest, content_digest,
+        first_seen_at, changed_at, version, seq)
+select * from unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[],
+                     $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
+                     $12::boolean[], $13::boolean[], $14::boolean[], $15::boolean[],
+                     $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::int[],
+                     $21::bytea[], $22::bytea[], $23::timestamptz[], $24::timestamptz[],
+                     $25::bigint[], $26::bigint[])
+on conflict (shard_id, provider_id, base_id, event_id) do update
+   set title = excluded.title, organizer_id = excluded.organizer_id,
+       starts_at = excluded.starts_at, ends_at = excluded.ends_at,
+       sell_from = excluded.sell_from, sell_to = excluded.sell_to, sold_out = excluded.sold_out,
+       online = excluded.online, ever_online = excluded.ever_online, in_feed = excluded.in_feed,
+       min_price = excluded.min_price, max_price = excluded.max_price,
+       min_available_price = excluded.min_available_price,
+       max_available_price = excluded.max_available_price, zone_count = excluded.zone_count,
+       zones_digest = excluded.zones_digest, content_digest = excluded.content_digest,
+       changed_at = excluded.changed_at, version = excluded.version, seq = excluded.seq)"};
+
+inline constexpr statement put_event_zones{"put_event_zones", R"(
+insert into troupe.event_zones (shard_id, id, zones)
+select * from unnest($1::int[], $2::uuid[], $3::bytea[])
+on conflict (shard_id, id) do update set zones = excluded.zones)"};
+
+inline constexpr statement put_event_changes{"put_event_changes", R"(
+insert into troupe.event_change (shard_id, id, version, at, changed, state)
+select * from unnest($1::int[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::text[], $6::bytea[])
+on conflict (shard_id, id, version) do update
+   set at = excluded.at, changed = excluded.changed, state = excluded.state)"};
+
+inline constexpr statement put_answer_pieces{"put_answer_pieces", R"(
+insert into troupe.provider_answer (shard_id, provider_id, place, bytes)
+select * from unnest($1::int[], $2::uuid[], $3::int[], $4::bytea[])
+on conflict (shard_id, provider_id, place) do update set bytes = excluded.bytes)"};
+
 // -- loads ----------------------------------------------------------------------------------------
 
 inline constexpr statement load_players{"load_players", R"(
@@ -309,6 +370,28 @@ inline constexpr statement load_staff_sessions{"load_staff_sessions", R"(
 select account_id, session_id, token_hash, previous_hash, created_at, expires_at
   from troupe.session where shard_id = $1::int and family = $2::text
  order by account_id, session_id)"};
+
+/// $2: only what is after it; 0 for all.
+inline constexpr statement load_providers{"load_providers", R"(
+select provider_id, name, url, format, interval_s, time_zone, paused, deleted, created_at, version, seq
+  from troupe.provider where shard_id = $1::int and seq > $2::bigint order by seq)"};
+
+inline constexpr statement load_progress{"load_progress", R"(
+select provider_id, state, rejects from troupe.provider_progress where shard_id = $1::int)"};
+
+/// $2 as above; $3 rows.
+inline constexpr statement load_events{"load_events", R"(
+select provider_id, base_id, event_id, id, title, organizer_id, starts_at, ends_at, sell_from, sell_to,
+       sold_out, online, ever_online, in_feed, min_price, max_price, min_available_price,
+       max_available_price, zone_count, zones_digest, content_digest, first_seen_at, changed_at,
+       version, seq
+  from troupe.event where shard_id = $1::int and seq > $2::bigint order by seq limit $3::int)"};
+
+/// $2 the event, $3 versions below, $4 rows.
+inline constexpr statement load_event_changes{"load_event_changes", R"(
+select version, at, changed, state from troupe.event_change
+ where shard_id = $1::int and id = $2::uuid and version < $3::bigint
+ order by version desc limit $4::int)"};
 
 // -- reads over all shards: no lock, no shard ---------------------------------------------------------
 

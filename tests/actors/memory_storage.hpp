@@ -25,6 +25,8 @@ struct memory_tables {
   std::map<std::pair<shard_ref, uuid>, job_record> jobs;
   std::map<uuid, std::int64_t> counters;
   catalog_image catalog;
+  providers_image providers;
+  std::vector<event_change_record> event_changes;
 
   bool hold = false;          ///< keep units until `release_held`
   bool refuse_writes = false; ///< answer storage_unavailable
@@ -74,6 +76,15 @@ struct memory_tables {
     if (auto* r = std::get_if<put_studio>(&row)) replace_by_id(catalog.studios, r->row);
     if (auto* r = std::get_if<put_game>(&row)) replace_by_id(catalog.games, r->row);
     if (auto* r = std::get_if<put_staff>(&row)) replace_by_id(catalog.staff, r->row);
+    if (auto* r = std::get_if<put_provider>(&row)) replace_by_id(providers.providers, r->row);
+    if (auto* r = std::get_if<put_provider_progress>(&row)) {
+      std::erase_if(providers.progress, [&](const provider_progress& p) {
+        return p.provider_id == r->row.provider_id;
+      });
+      providers.progress.push_back(r->row);
+    }
+    if (auto* r = std::get_if<put_event>(&row)) replace_by_id(providers.events, r->row);
+    if (auto* r = std::get_if<put_event_change>(&row)) event_changes.push_back(r->row);
     if (auto* r = std::get_if<put_job>(&row)) jobs[{shard, r->row.id}] = r->row;
     if (auto* r = std::get_if<delete_job>(&row)) jobs.erase({shard, r->id});
   }
@@ -129,6 +140,8 @@ struct memory_tables {
       return found;
     } else if (std::holds_alternative<load_catalog>(key)) {
       return catalog;
+    } else if (std::holds_alternative<load_providers>(key)) {
+      return providers;
     }
     return {};
   }

@@ -73,6 +73,7 @@ struct nudge_head {
 enum class nudge_kind : std::uint8_t {
   membership = 1, ///< a member's state changed
   catalog = 2,    ///< the catalogue changed
+  events = 3,     ///< providers or events changed
 };
 
 /// Of a request's or an answer's body. A larger one is refused before it is sent.

@@ -67,6 +67,14 @@ const std::array kinds{
   kind<directory_actor, claim_operation>(17, "claim_operation"),
   kind<catalog_actor, create_studio>(18, "create_studio"),
   kind<catalog_actor, create_game>(19, "create_game"),
+  kind<provider_actor, create_provider>(20, "create_provider"),
+  kind<provider_actor, change_provider>(21, "change_provider"),
+  kind<provider_actor, delete_provider>(22, "delete_provider"),
+  kind<provider_actor, read_provider>(23, "read_provider"),
+  kind<provider_actor, list_providers>(24, "list_providers"),
+  kind<provider_actor, fetch_provider>(25, "fetch_provider"),
+  kind<provider_actor, read_rejects>(26, "read_rejects"),
+  kind<provider_actor, read_event_history>(27, "read_event_history"),
 };
 
 } // namespace

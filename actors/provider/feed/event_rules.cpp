@@ -28,8 +28,8 @@ event_summary summarise(const feed_event& seen) {
     if (zone.capacity > 0) widen(it.available_prices, zone.price);
   }
   it.zone_count = static_cast<std::uint32_t>(seen.zones.size());
-  it.zones = digest(seen.zones);
-  it.content = digest(seen, it.zones);
+  it.zones = digest_of(seen.zones);
+  it.content = digest_of(seen, it.zones);
   it.in_feed = true;
   return it;
 }

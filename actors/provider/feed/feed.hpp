@@ -84,11 +84,11 @@ struct feed_reject {
 using feed_digest = std::array<std::uint8_t, 16>;
 
 /// Of the zones with all their fields, in their order.
-feed_digest digest(const std::vector<feed_zone>& zones);
+feed_digest digest_of(const std::vector<feed_zone>& zones);
 
 /// Of all fields; `zones` is the digest of the event's zones.
-feed_digest digest(const feed_event& event, const feed_digest& zones);
-feed_digest digest(const feed_event& event);
+feed_digest digest_of(const feed_event& event, const feed_digest& zones);
+feed_digest digest_of(const feed_event& event);
 
 /// What texts and lists may measure; an event with more is rejected.
 struct feed_bounds {

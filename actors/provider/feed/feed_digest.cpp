@@ -30,7 +30,7 @@ public:
 
   void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
 
-  feed_digest digest() const {
+  feed_digest digest_of() const {
     feed_digest out;
     crypto_generichash(out.data(), out.size(),
                        reinterpret_cast<const unsigned char*>(bytes_.data()), bytes_.size(),
@@ -44,7 +44,7 @@ private:
 
 } // namespace
 
-feed_digest digest(const std::vector<feed_zone>& zones) {
+feed_digest digest_of(const std::vector<feed_zone>& zones) {
   canonical form;
   form.reserve(64 * zones.size() + 8);
   form.add(std::uint64_t{zones.size()});
@@ -55,10 +55,10 @@ feed_digest digest(const std::vector<feed_zone>& zones) {
     form.add(static_cast<std::uint64_t>(zone.price.units));
     form.add(std::uint64_t{zone.numbered});
   }
-  return form.digest();
+  return form.digest_of();
 }
 
-feed_digest digest(const feed_event& event, const feed_digest& zones) {
+feed_digest digest_of(const feed_event& event, const feed_digest& zones) {
   canonical form;
   form.add(std::string_view{event.base_id});
   form.add(std::string_view{event.id});
@@ -71,9 +71,9 @@ feed_digest digest(const feed_event& event, const feed_digest& zones) {
   form.add(event.sell_from);
   form.add(event.sell_to);
   form.add(std::string_view{reinterpret_cast<const char*>(zones.data()), zones.size()});
-  return form.digest();
+  return form.digest_of();
 }
 
-feed_digest digest(const feed_event& event) { return digest(event, digest(event.zones)); }
+feed_digest digest_of(const feed_event& event) { return digest_of(event, digest_of(event.zones)); }
 
 } // namespace troupe

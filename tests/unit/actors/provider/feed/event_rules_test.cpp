@@ -40,7 +40,7 @@ TEST_CASE("a new event is known as the answer has it") {
   CHECK(state.zone_count == 3);
   CHECK(state.prices == price_range{price("10"), price("20")});
   CHECK(state.available_prices == price_range{price("15.5"), price("20")});
-  CHECK(state.content == digest(example()));
+  CHECK(state.content == digest_of(example()));
 }
 
 TEST_CASE("an event without zones has no prices") {
@@ -68,7 +68,7 @@ TEST_CASE("what changed is named, and what did not is kept") {
     CHECK(state.version == 2);
     CHECK(state.first_seen_at == first);
     CHECK(state.changed_at == second);
-    CHECK(state.content == digest(event));
+    CHECK(state.content == digest_of(event));
   };
   check([](auto& it) { it.title = "B"; }, {"title"});
   check([](auto& it) { it.organizer_id = "3"; }, {"organizer"});

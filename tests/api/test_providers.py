@@ -1,0 +1,280 @@
+"""Providers of events: what their answers do to the search, and what operators see of them."""
+
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+from client import NOBODY, Api, Session, fresh_name, key, pointers, problem
+from feed_server import FeedServer, event, feed
+from troupe_server import Cluster, Server, World, until
+
+DATA = pathlib.Path(__file__).parent.parent / "data" / "events"
+
+
+@pytest.fixture(scope="module")
+def server(cluster: Cluster, world: World) -> Iterator[Server]:
+    """One that may fetch from this machine."""
+    assert world.players
+    running = cluster.serve(providers__allow_private="true", providers__poll="200ms")
+    yield running
+    assert running.stop() == 0, running.tail()
+
+
+@pytest.fixture
+def provider() -> Iterator[FeedServer]:
+    """A provider of the test's own."""
+    made = FeedServer()
+    yield made
+    made.stop()
+
+
+def add(operator: Session, provider: FeedServer, **more: object) -> dict:
+    """Adds it; fetched only when the test says so."""
+    body = {"name": fresh_name("Provider"), "url": provider.url, "paused": True, **more}
+    answer = operator.post("/v1/providers", json=body)
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["location"] == f"/v1/providers/{answer.json()['id']}"
+    return answer.json()
+
+
+def fetch(operator: Session, added: dict) -> dict:
+    """A fetch that has to end."""
+    answer = operator.post(f"/v1/providers/{added['id']}/fetch")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def search(api: Api, added: dict, **query: str) -> list[dict]:
+    """What the search shows of this provider."""
+    parameters = {"provider": added["id"], "limit": "100", **query}
+    answer = api.client.get("/v1/events/search", params=parameters)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]["events"]
+
+
+def shows(api: Api, added: dict, titles: list[str], **query: str) -> list[dict]:
+    """Waits until the search shows events of these titles, in order."""
+    return until(
+        lambda: (found := search(api, added, **query)) is not None
+        and [one["title"] for one in found] == titles
+        and (found or [{}]),
+        f"the search shows {titles}",
+        seconds=5,
+    )
+
+
+def test_the_real_answers_are_understood(api: Api, operator: Session, provider: FeedServer) -> None:
+    provider.body = (DATA / "eventList_response_1.xml").read_bytes()
+    added = add(operator, provider, time_zone="Europe/Madrid")
+    report = fetch(operator, added)
+    assert (report["events"], report["changed"], report["failure"]) == (3, 3, None)
+    assert report["format"] == "eventList"
+    found = shows(api, added, ["Pantomima Full", "Camela en concierto", "Los Morancos"])
+    camela = found[1]
+    assert camela["start_date"] == "2021-06-30" and camela["start_time"] == "21:00:00"
+    assert (camela["min_price"], camela["max_price"]) == (15, 30)
+
+    provider.body = (DATA / "planList_response_1_excerpt.xml").read_bytes()
+    report = fetch(operator, added)
+    assert report["format"] == "planList"
+    assert report["events"] == 3
+
+
+def test_three_answers_tell_a_story(api: Api, operator: Session, provider: FeedServer) -> None:
+    added = add(operator, provider)
+    provider.body = feed(
+        event("1", "1", "Stays", starts="2021-01-01T20:00:00", ends="2021-01-01T21:00:00"),
+        event("2", "1", "Leaves", starts="2021-01-02T20:00:00", ends="2021-01-02T21:00:00"),
+        event(
+            "3",
+            "1",
+            "Later",
+            mode="offline",
+            starts="2021-01-03T20:00:00",
+            ends="2021-01-03T21:00:00",
+        ),
+        event("4", "1", "Bad date", starts="2021-09-31T20:00:00", ends="2021-09-31T21:00:00"),
+    )
+    report = fetch(operator, added)
+    assert (report["events"], report["rejected"], report["changed"]) == (3, 1, 3)
+    first = shows(api, added, ["Stays", "Leaves"])
+    rejects = operator.get(f"/v1/providers/{added['id']}/rejects").json()["items"]
+    assert [one["base_id"] for one in rejects] == ["4"]
+    assert "2021-09-31" in rejects[0]["reason"]
+
+    # One leaves the feed, one changes its price and time, one is on sale now.
+    provider.body = feed(
+        event(
+            "1",
+            "1",
+            "Stays",
+            starts="2021-01-01T20:30:00",
+            ends="2021-01-01T21:00:00",
+            zones=(("40", 0, "99.50"), ("38", 10, "7.5")),
+        ),
+        event("3", "1", "Later", starts="2021-01-03T20:00:00", ends="2021-01-03T21:00:00"),
+    )
+    report = fetch(operator, added)
+    assert report["changed"] == 3
+    second = shows(api, added, ["Stays", "Leaves", "Later"])
+    assert second[0]["start_time"] == "20:30:00"
+    assert (second[0]["min_price"], second[0]["max_price"]) == (7.5, 99.5)
+    assert second[1] == first[1]
+
+    # It goes offline and stays searchable; an answer without news changes nothing.
+    provider.body = feed(
+        event(
+            "3",
+            "1",
+            "Later",
+            mode="offline",
+            starts="2021-01-03T20:00:00",
+            ends="2021-01-03T21:00:00",
+        ),
+    )
+    assert fetch(operator, added)["changed"] == 2
+    assert fetch(operator, added)["changed"] == 0
+    third = shows(api, added, ["Stays", "Leaves", "Later"])
+    assert [one["id"] for one in third] == [one["id"] for one in second]
+    history = api.client.get(f"/v1/events/{third[2]['id']}/history").json()["items"]
+    assert [one["changed"] for one in history] == [["online"], ["online"], ["new"]]
+    assert [one["online"] for one in history] == [False, True, False]
+
+
+def test_the_same_ids_of_another_base_event_are_another_event(
+    api: Api, operator: Session, provider: FeedServer
+) -> None:
+    provider.body = feed(
+        event("1", "7", "One", starts="2021-01-01T20:00:00"),
+        event("2", "7", "Other", starts="2021-01-02T20:00:00"),
+    )
+    added = add(operator, provider)
+    assert fetch(operator, added)["changed"] == 2
+    assert len({one["id"] for one in shows(api, added, ["One", "Other"])}) == 2
+
+
+def test_an_unchanged_answer_is_not_sent_again(operator: Session, provider: FeedServer) -> None:
+    provider.body = feed(event("1", "1"))
+    provider.etag = '"1"'
+    added = add(operator, provider)
+    assert fetch(operator, added)["not_modified"] is False
+    report = fetch(operator, added)
+    assert report["not_modified"] is True and report["failure"] is None
+    assert report["events"] == 1
+    assert provider.requests[-1]["If-None-Match"] == '"1"'
+
+
+def test_a_provider_that_misbehaves_is_visible_and_loses_nothing(
+    api: Api, operator: Session, provider: FeedServer
+) -> None:
+    provider.body = feed(event("1", "1", "Known"))
+    added = add(operator, provider)
+    fetch(operator, added)
+    shows(api, added, ["Known"])
+
+    def lies(handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000000")
+        handler.end_headers()
+        handler.wfile.write(feed()[:30])
+
+    def breaks(handler) -> None:
+        handler.send_response(500)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    def garbles(handler) -> None:
+        body = b'<!DOCTYPE a [<!ENTITY b "c">]><eventList>&b;</eventList>'
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    for misbehave, kind in ((lies, "truncated"), (breaks, "http_status"), (garbles, "feed")):
+        provider.misbehave = misbehave
+        report = fetch(operator, added)
+        assert report["failure"] == kind, report
+        seen = operator.get(f"/v1/providers/{added['id']}").json()["fetch"]
+        assert seen["failure"] == kind and seen["events"] == 1
+    assert seen["failures"] == 3
+    shows(api, added, ["Known"])
+    provider.misbehave = None
+    report = fetch(operator, added)
+    assert (report["failure"], report["failures"]) == (None, 0)
+
+
+def test_it_is_fetched_by_itself_at_its_interval(
+    api: Api, operator: Session, provider: FeedServer
+) -> None:
+    provider.body = feed(event("1", "1", "First"))
+    added = add(operator, provider, paused=False, interval_s=1)
+    shows(api, added, ["First"])
+    provider.body = feed(event("1", "1", "Second"))
+    shows(api, added, ["Second"])
+    path = f"/v1/providers/{added['id']}"
+    assert operator.patch(path, json={"paused": True}).json()["paused"] is True
+    assert operator.delete(path).status_code == 204
+    shows(api, added, [])
+    problem(operator.get(path), 404, "no-such-provider")
+
+
+def test_times_are_those_of_the_providers_zone(
+    api: Api, operator: Session, provider: FeedServer
+) -> None:
+    provider.body = feed(event("1", "1", "Late", starts="2021-06-30T21:00:00"))
+    added = add(operator, provider, time_zone="America/New_York")
+    fetch(operator, added)
+    found = shows(api, added, ["Late"])
+    assert (found[0]["start_date"], found[0]["start_time"]) == ("2021-06-30", "21:00:00")
+    shows(api, added, ["Late"], starts_at="2021-07-01T01:00:00Z")
+    shows(api, added, [], starts_at="2021-07-01T01:00:01Z")
+
+
+def test_a_providers_fields_are_checked(operator: Session, provider: FeedServer) -> None:
+    good = {"name": "A provider", "url": provider.url}
+    for wrong, pointer in (
+        ({"url": "ftp://example.org/events"}, "/url"),
+        ({"url": "http://user:secret@example.org/"}, "/url"),
+        ({"format": "other"}, "/format"),
+        ({"time_zone": "Mars/Olympus"}, "/time_zone"),
+        ({"interval_s": 0}, "/interval_s"),
+        ({"name": ""}, "/name"),
+    ):
+        assert pointers(operator.post("/v1/providers", json={**good, **wrong})) == {pointer}
+    problem(operator.get(f"/v1/providers/{NOBODY}"), 404, "no-such-provider")
+    problem(operator.post(f"/v1/providers/{NOBODY}/fetch"), 404, "no-such-provider")
+
+
+def test_providers_are_for_operators(player: Session, publisher: Session, api: Api) -> None:
+    for session in (player, publisher):
+        problem(session.get("/v1/providers"), 403, "forbidden")
+    problem(api.client.get("/v1/providers"), 401, "missing-token")
+
+
+def test_a_repeated_request_makes_one_provider(operator: Session, provider: FeedServer) -> None:
+    body = {"name": fresh_name("Once"), "url": provider.url, "paused": True}
+    headers = key()
+    first = operator.post("/v1/providers", json=body, headers=headers)
+    again = operator.post("/v1/providers", json=body, headers=headers)
+    assert first.status_code == again.status_code == 201
+    assert first.json()["id"] == again.json()["id"]
+    assert again.headers["idempotency-replayed"] == "true"
+    listed = [one["name"] for one in operator.walk("/v1/providers", limit=3)]
+    assert listed.count(body["name"]) == 1
+
+
+def test_providers_and_events_outlive_a_crash(
+    server: Server, api: Api, operator: Session, provider: FeedServer
+) -> None:
+    provider.body = feed(event("1", "1", "Durable"))
+    provider.etag = '"1"'
+    added = add(operator, provider)
+    fetch(operator, added)
+    before = shows(api, added, ["Durable"])
+    server.kill()
+    server.restart()
+    api.client.base_url = server.url
+    assert shows(api, added, ["Durable"]) == before
+    seen = operator.get(f"/v1/providers/{added['id']}").json()
+    assert seen["fetch"]["succeeded_at"] and seen["fetch"]["events"] == 1
+    assert fetch(operator, added)["not_modified"] is True
