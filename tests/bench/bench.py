@@ -2,7 +2,7 @@
 
     ./dev bench [NAME...] [--seconds N] [--rounds N] [--json FILE]
 
-NAME is any of get, put, latency, links, million; without a name all of them, `quick` a short run of all. The rounds of
+NAME is any of get, put, latency, links, million, events; without a name all of them, `quick` a short run of all. The rounds of
 the two sides of a comparison alternate and medians are compared, because on one machine only ratios mean
 anything. docs/operations/performance.md says what each figure means. The exit code is 1 when a figure is missed
 and 2 when something could not be measured.
@@ -19,6 +19,7 @@ import datetime
 import hashlib
 import hmac
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -37,6 +38,7 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import asyncpg
+import event_feed
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "deploy" / "local"))
@@ -59,7 +61,11 @@ PLAYERS = 12_000
 HOT_PLAYERS = 10_000
 STUDIOS = 40
 PG_BIN = pathlib.Path("/usr/lib/postgresql/17/bin")
-NAMES = ("get", "put", "latency", "links", "million")
+EVENTS = 10_000
+RANGES = 1_000
+PER_RANGE = 10  # events that a search finds
+SEARCH_RATE = 10_000  # a second
+NAMES = ("get", "put", "latency", "links", "million", "events")
 
 
 def say(text: str) -> None:
@@ -249,7 +255,7 @@ class Bench:
         except (OSError, http.client.HTTPException) as error:
             return str(error)
 
-    def mint(self, players: list[uuid.UUID]) -> list[str]:
+    def mint(self, players: list[uuid.UUID], role: str = "player") -> list[str]:
         """Access tokens as Troupe signs them, good for a day. The peer knows the same key."""
 
         def base64url(data: bytes) -> bytes:
@@ -262,7 +268,7 @@ class Bench:
             claims = {
                 "iss": "troupe",
                 "sub": str(player),
-                "role": "player",
+                "role": role,
                 "sid": str(uuid.UUID(int=player.int ^ 1)),
                 "iat": now,
                 "exp": now + 86_000,
@@ -544,14 +550,19 @@ def make_world(bench: Bench) -> World:
     )
 
 
-def fill_peer(bench: Bench, dsn: str, players: list, games: list) -> None:
-    """The peer's tables with the same players and games."""
+def make_peer_tables(bench: Bench, dsn: str) -> None:
+    """The peer's tables, empty."""
     environment = {
         "PEER_DATABASE_URL": dsn.replace("postgresql://", "postgresql+asyncpg://"),
         "PEER_SIGNING_KEY": bench.signing_key,
     }
     code = "import asyncio, app; asyncio.run(app.create_tables())"
     run_tool(["env", "-C", str(HERE / "peer_fastapi"), sys.executable, "-c", code], environment)
+
+
+def fill_peer(bench: Bench, dsn: str, players: list, games: list) -> None:
+    """The peer's tables with the same players and games."""
+    make_peer_tables(bench, dsn)
 
     async def copy() -> None:
         connection = await asyncpg.connect(dsn)
@@ -986,6 +997,293 @@ def measure_million(bench: Bench) -> None:
     bench.report.note(f"growth in the second pass: {second:.0f} MiB")
 
 
+class Operator:
+    """Adds providers of events to a running Troupe and has them fetched."""
+
+    def __init__(self, bench: Bench, port: int):
+        self.port = port
+        self.token = bench.mint([uuid.uuid4()], role="operator")[0]
+
+    def ask(self, method: str, path: str, body: dict | None = None) -> dict:
+        """The answer of a request that has to succeed."""
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        link.request(method, path, json.dumps(body) if body else None, headers)
+        answer = link.getresponse()
+        text = answer.read().decode(errors="replace")
+        link.close()
+        found = json.loads(text)
+        # a fetch that takes longer than a request may; the provider tells how it goes
+        if found.get("type") == "/problems/timed-out" and path.endswith("/fetch"):
+            return self.ask("GET", path.removesuffix("/fetch"))["fetch"]
+        if answer.status not in (200, 201, 202):
+            raise Failure(f"{method} {path} answered {answer.status}: {text}")
+        return found
+
+    def add(self, name: str, url: str) -> str:
+        """A provider that is fetched only when told: its path."""
+        body = {"name": name, "url": url, "paused": True, "time_zone": "UTC"}
+        return f"/v1/providers/{self.ask('POST', '/v1/providers', body)['id']}"
+
+    def fetch(self, provider: str) -> tuple[dict, float]:
+        """One whole fetch: what came of it, and its seconds."""
+        before = self.ask("GET", provider)["fetch"]["started_at"]
+        started = time.monotonic()
+        report = self.ask("POST", f"{provider}/fetch")
+
+        def ended() -> bool:
+            nonlocal report
+            if report["running"] or report["started_at"] == before:
+                report = self.ask("GET", provider)["fetch"]
+            return not report["running"] and report["started_at"] != before
+
+        if not poll(ended, 120):
+            raise Failure(f"a fetch does not end: {report}")
+        if report["failure"] or report["rejected"]:
+            raise Failure(f"a fetch went wrong: {report}")
+        return report, time.monotonic() - started
+
+
+class Fetching:
+    """Fetches a provider again and again while it is entered."""
+
+    def __init__(self, operator: Operator, provider: str):
+        self.operator = operator
+        self.provider = provider
+        self.done = threading.Event()
+        self.begun = threading.Event()
+        self.fetches: list[tuple[dict, float]] = []
+        self.failure: Failure | None = None
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self) -> None:
+        """Until it is done; a fetch under way is waited for."""
+        try:
+            while not self.done.is_set():
+                self.begun.set()
+                self.fetches.append(self.operator.fetch(self.provider))
+        except (Failure, OSError, http.client.HTTPException) as error:
+            self.failure = Failure(f"a fetch during the load: {error}")
+
+    def __enter__(self) -> "Fetching":
+        self.thread.start()
+        self.begun.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.done.set()
+        self.thread.join()
+
+
+def body_of(port: int, path: str) -> bytes:
+    """What a server answers with 200."""
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    link.request("GET", path)
+    answer = link.getresponse()
+    body = answer.read()
+    link.close()
+    if answer.status != 200:
+        raise Failure(f"port {port}: GET {path} answered {answer.status}")
+    return body
+
+
+def fill_peer_events(bench: Bench, dsn: str, port: int) -> None:
+    """The peer's table with the events that Troupe's search shows; local times are UTC."""
+    make_peer_tables(bench, dsn)
+    rows = []
+    for one in json.loads(body_of(port, "/search"))["data"]["events"]:
+        starts, ends = (
+            datetime.datetime.fromisoformat(f"{one[f'{end}_date']}T{one[f'{end}_time']}")
+            for end in ("start", "end")
+        )
+        zone = datetime.timezone.utc
+        instants = (starts.replace(tzinfo=zone), ends.replace(tzinfo=zone))
+        prices = (one["min_price"], one["max_price"])
+        rows.append((uuid.UUID(one["id"]), one["title"], *instants, starts, ends, *prices))
+
+    async def copy() -> None:
+        connection = await asyncpg.connect(dsn)
+        await connection.copy_records_to_table("event", schema_name="peer", records=rows)
+        await connection.execute("analyze")
+        await connection.close()
+
+    asyncio.run(copy())
+
+
+def write_ranges(bench: Bench) -> tuple[pathlib.Path, list[str]]:
+    """The searches of the load: their file and themselves."""
+    paths = [
+        f"/search?starts_at={start.isoformat()}Z&ends_at={end.isoformat()}Z"
+        for start, end in event_feed.ranges(RANGES, EVENTS, PER_RANGE)
+    ]
+    file = bench.folder / "searches.txt"
+    file.write_text("\n".join(paths) + "\n", encoding="utf-8")
+    return file, paths
+
+
+def measure_search(bench: Bench, port: int, peer_port: int) -> pathlib.Path:
+    """The rate of /search, against nginx and the peer, which must answer the same. The file of its searches."""
+    file, paths = write_ranges(bench)
+    sizes, found = [], []
+    for path in paths:
+        ours = body_of(port, path)
+        answer = json.loads(ours)
+        if answer != json.loads(body_of(peer_port, path)):
+            raise Failure(f"the peer answers something else to GET {path}")
+        sizes.append(len(ours))
+        found.append(len(answer["data"]["events"]))
+    body = min(
+        (body_of(port, path) for path in paths),
+        key=lambda each: abs(len(each) - statistics.mean(sizes)),
+    )
+    say(
+        f"events: /search of {EVENTS:,} events, {RANGES:,} ranges that hold {statistics.mean(found):.1f} ({min(found)} to"
+        f" {max(found)}), the peer's answers are the same; nginx with a body of {len(body)} bytes; {CONNECTIONS}"
+        f" connections, {bench.rounds} rounds of {bench.seconds} s each"
+    )
+    with bench.nginx(body) as nginx_port:
+        for each in (port, peer_port, nginx_port):  # warm
+            bench.wrk(each, 2, "search", file)
+        rates = bench.alternate(
+            {
+                "search troupe": lambda: bench.wrk(port, bench.seconds, "search", file),
+                "search nginx": lambda: bench.wrk(nginx_port, bench.seconds, "search", file),
+                "search peer": lambda: bench.wrk(peer_port, bench.seconds, "search", file),
+            }
+        )
+    ours = rates["search troupe"]
+    for name, theirs, needed in (
+        ("nginx, static body", rates["search nginx"], 0.35),
+        ("FastAPI peer", rates["search peer"], 10.0),
+    ):
+        bench.report.figures.append(
+            Figure(
+                f"/search : {name}",
+                per_second(ours),
+                per_second(theirs),
+                ours / theirs,
+                needed,
+                "x",
+            )
+        )
+    bench.report.figures.append(
+        Figure("/search", per_second(ours), "-", ours / 1000, SEARCH_RATE / 1000, "thousand/s")
+    )
+    return file
+
+
+def paced_search(bench: Bench, port: int, file: pathlib.Path) -> dict:
+    """Searches at SEARCH_RATE for twice the seconds of a round."""
+    return bench.paced(
+        port, "search", file, "--count", SEARCH_RATE * bench.seconds * 2, "--rate", SEARCH_RATE,
+        "--connections", CONNECTIONS,
+    )  # fmt: skip
+
+
+def measure_search_latency(
+    bench: Bench, port: int, file: pathlib.Path, operator: Operator, provider: str
+) -> None:
+    """p99 of /search at SEARCH_RATE, alone and while a large feed is fetched all the time."""
+    alone, beside = [], []
+    fetches: list[tuple[dict, float]] = []
+    for number_of_round in range(bench.rounds):
+        alone.append(paced_search(bench, port, file))
+        with Fetching(operator, provider) as fetching:
+            beside.append(paced_search(bench, port, file))
+        if fetching.failure:
+            raise fetching.failure
+        fetches += fetching.fetches
+        say(
+            f"round {number_of_round + 1} of {bench.rounds}: p99 {alone[-1]['p99']:.1f} ms alone (longest"
+            f" {alone[-1]['max']:.1f} ms), {beside[-1]['p99']:.1f} ms with fetches (longest {beside[-1]['max']:.1f} ms)"
+        )
+    bench.report.raw.update({"search alone": alone, "search during fetches": beside})
+    for name, found, needed in (("", alone, 10.0), (" during fetches", beside, 20.0)):
+        bench.report.figures.append(
+            Figure(
+                f"/search at {SEARCH_RATE:,}/s{name}: p99",
+                f"p50 {statistics.median(each['p50'] for each in found):.1f} ms",
+                "-",
+                statistics.median(each["p99"] for each in found),
+                needed,
+                "ms",
+                less_is_better=True,
+            )
+        )
+    took = ", ".join(f"{seconds:.1f}" for _, seconds in fetches)
+    changed = ", ".join(f"{report['changed']:,}" for report, _ in fetches)
+    bench.report.note(
+        f"fetches during the load: {took} s, with {changed} changed events; every search was answered with 200"
+    )
+
+
+def measure_large_fetch(
+    bench: Bench, process: Process, feeds: event_feed.FeedServer, operator: Operator
+) -> None:
+    """The time and the memory of a large feed, and what a second fetch of the same writes."""
+    provider = operator.add("Large halls", feeds.url("/large"))
+    memory = Memory(process.pid)
+    idle = memory.sample()
+    memory.forget_peak()
+    report, seconds = operator.fetch(provider)
+    peak = memory.peak()
+    name = f"{event_feed.LARGE_EVENTS:,} events of {event_feed.LARGE_ZONES} zones"
+    if report["changed"] != event_feed.LARGE_EVENTS:
+        raise Failure(f"a fetch of {name} found {report}")
+    again, again_seconds = operator.fetch(provider)
+    if again["changed"]:
+        raise Failure(f"the same answer again changed events: {again}")
+    size = feeds.bytes_of["/large"] / 1e6
+    bench.report.note(
+        f"fetch of {name}, {size:.0f} MB: {seconds:.1f} s, memory {idle:.0f} MiB before and {peak:.0f} MiB"
+        f" at most; the same answer again: {again_seconds:.1f} s, no event changed"
+    )
+    for measure, value, needed, unit in (
+        (f"fetch of {name}", seconds, 10.0, "s"),
+        ("its memory above idle", (peak - idle) * 1.048576, 200.0, "MB"),
+    ):
+        bench.report.figures.append(
+            Figure(measure, f"{value:.1f} {unit}", "-", value, needed, unit, less_is_better=True)
+        )
+
+
+def measure_events(bench: Bench) -> None:
+    """The search of events and the fetches that feed it."""
+    databases = [fresh_database(server, "troupe_events") for server in bench.pg]
+    config = bench.config("events", databases, providers__allow_private="true")
+    bench.troupe("migrate", "up", config=config)
+    for server in bench.pg:
+        settle_wal(server)
+    editions = itertools.cycle((1, 2))
+    planned = event_feed.plan(EVENTS)
+    served: dict[str, event_feed.Feed] = {
+        "/searched": lambda: event_feed.searched(planned),
+        "/large": lambda: event_feed.large(0),
+        "/changing": lambda: event_feed.large(next(editions)),
+    }
+    with event_feed.FeedServer(served) as feeds, bench.serving(config, name="events") as (
+        port,
+        process,
+    ):
+        operator = Operator(bench, port)
+        report, seconds = operator.fetch(operator.add("Operas", feeds.url("/searched")))
+        bench.report.note(f"fetch of {EVENTS:,} events of 2 zones: {seconds:.1f} s")
+        if report["changed"] != EVENTS:
+            raise Failure(f"the fetch of {EVENTS:,} events found {report}")
+        if not poll(lambda: body_of(port, "/search").count(b'"id":') == EVENTS, 30):
+            raise Failure("the search does not show what was fetched")
+        peer_database = fresh_database(bench.pg[0], "peer_events")
+        fill_peer_events(bench, peer_database, port)
+        with bench.peer(peer_database) as peer_port:
+            file = measure_search(bench, port, peer_port)
+        measure_large_fetch(bench, process, feeds, operator)
+        changing = operator.add("Changing halls", feeds.url("/changing"))
+        measure_search_latency(bench, port, file, operator, changing)
+    sql(bench.pg[0], "drop database if exists peer_events with (force)")
+    for server in bench.pg:
+        sql(server, "drop database if exists troupe_events with (force)")
+
+
 class DiskWatch:
     """Writes a page durably every 5 ms while it is entered: no durable write can be faster than the disk is."""
 
@@ -1042,8 +1340,20 @@ class Memory:
 
     def sample(self) -> float:
         """Now."""
+        return self.read("VmRSS")
+
+    def peak(self) -> float:
+        """The most since forget_peak()."""
+        return self.read("VmHWM")
+
+    def forget_peak(self) -> None:
+        """Lets the peak start from what it is now."""
+        self.status.with_name("clear_refs").write_text("5", encoding="utf-8")
+
+    def read(self, what: str) -> float:
+        """A line of the status, in MiB."""
         found = re.search(
-            r"^VmRSS:\s+(\d+) kB", self.status.read_text(encoding="utf-8"), re.MULTILINE
+            rf"^{what}:\s+(\d+) kB", self.status.read_text(encoding="utf-8"), re.MULTILINE
         )
         if not found:
             raise Failure("troupe serve has ended")
@@ -1093,6 +1403,8 @@ def measure(bench: Bench, names: list[str]) -> None:
             sql(server, "drop database if exists troupe_bench with (force)")
     if "million" in names:
         measure_million(bench)
+    if "events" in names:
+        measure_events(bench)
 
 
 def parse() -> argparse.Namespace:

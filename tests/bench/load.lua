@@ -1,5 +1,7 @@
--- What wrk sends, the same to every server of a comparison: requests with ready-made tokens, one header besides Host.
+-- What wrk sends, the same to every server of a comparison: requests with ready-made tokens, one header besides Host;
+-- searches without.
 --   wrk … -s load.lua URL -- me TOKENS
+--   wrk … -s load.lua URL -- search PATHS
 --   wrk … -s load.lua URL -- put TOKENS GAMES PAIRS FIRST
 -- The files are those of paced_load.cpp. `put` starts at the pair FIRST and names no pair twice. The last line of the output is
 -- "RESULT requests errors status_errors microseconds".
@@ -17,6 +19,13 @@ function init(args)
   put = args[1] == "put"
   tokens = lines(args[2])
   local host = wrk.headers["Host"] or "127.0.0.1"
+  if args[1] == "search" then
+    at = 0
+    for i = 1, #tokens do
+      tokens[i] = "GET " .. tokens[i] .. " HTTP/1.1\r\nHost: " .. host .. "\r\n\r\n"
+    end
+    return
+  end
   if not put then
     at = 0
     for i = 1, #tokens do

@@ -5,10 +5,12 @@
 //
 //   paced_load PORT put TOKENS GAMES PAIRS --from N --count N --rate R --connections C
 //   paced_load PORT get TOKENS IDS         --from N --count N --rate R --connections C
+//   paced_load PORT search PATHS           --from N --count N --rate R --connections C
 //
-// TOKENS, GAMES and IDS hold one value per line; PAIRS holds records of a 32-bit index into TOKENS
-// and a 16-bit index into GAMES, both little-endian. `put` registers one pair per request, `get`
-// reads one player per request. The result is one JSON object on standard output, latencies in
+// TOKENS, GAMES, IDS and PATHS hold one value per line; PAIRS holds records of a 32-bit index into
+// TOKENS and a 16-bit index into GAMES, both little-endian. `put` registers one pair per request,
+// `get` reads one player per request, `search` asks for the paths again and again, without a token.
+// The result is one JSON object on standard output, latencies in
 // milliseconds. Connects to 127.0.0.1 only. One thread.
 
 #include <arpa/inet.h>
@@ -85,7 +87,7 @@ options parse(int argc, char** argv) {
     else
       die("unknown option " + std::string{word});
   }
-  if (plain.size() < 4) die("see the head of paced_load.cpp for its arguments");
+  if (plain.size() < 3) die("see the head of paced_load.cpp for its arguments");
   parsed.port = number<std::uint16_t>(plain[0]);
   parsed.mode = plain[1];
   parsed.files.assign(plain.begin() + 2, plain.end());
@@ -111,20 +113,30 @@ std::vector<std::string> read_lines(const std::string& path) {
 /// Makes the text of the n-th request.
 class requests {
 public:
-  explicit requests(const options& chosen) : tokens_(read_lines(chosen.files[0])) {
-    if (chosen.mode == "put") {
-      if (chosen.files.size() != 3) die("put takes TOKENS GAMES PAIRS");
-      values_ = read_lines(chosen.files[1]);
-      pairs_ = read_file(chosen.files[2]);
-    } else if (chosen.mode == "get") {
-      values_ = read_lines(chosen.files[1]);
-    } else {
-      die("put or get");
+  explicit requests(const options& chosen) {
+    const auto& files = chosen.files;
+    if (chosen.mode == "search") {
+      if (files.size() != 1) die("search takes PATHS");
+      values_ = read_lines(files[0]);
+      return;
     }
+    if (chosen.mode == "put") {
+      if (files.size() != 3) die("put takes TOKENS GAMES PAIRS");
+      pairs_ = read_file(files[2]);
+    } else if (chosen.mode != "get" || files.size() != 2) {
+      die("put, get TOKENS IDS, or search");
+    }
+    tokens_ = read_lines(files[0]);
+    values_ = read_lines(files[1]);
     if (chosen.from + chosen.count > size()) die("there are fewer requests than asked for");
   }
 
   void append(std::size_t n, std::string& out) const {
+    if (tokens_.empty()) {
+      out.append("GET ").append(values_[n % values_.size()]);
+      out.append(" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+      return;
+    }
     if (pairs_.empty()) {
       write(out, "GET /v1/players/", values_[n], tokens_[n % tokens_.size()]);
       return;

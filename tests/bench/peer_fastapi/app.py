@@ -1,4 +1,4 @@
-"""The same two routes as Troupe's, written the way FastAPI's and SQLAlchemy's manuals teach it.
+"""The same three routes as Troupe's, written the way FastAPI's and SQLAlchemy's manuals teach it.
 
 Run by bench.py: uvicorn with uvloop and httptools, one process per core. The tables live in a schema of
 their own on the server that Troupe writes to, and every commit is durable.
@@ -13,8 +13,8 @@ from typing import Annotated
 import jwt
 from fastapi import Depends, FastAPI, HTTPException, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel
-from sqlalchemy import BigInteger, ForeignKey, func, text, update
+from pydantic import AwareDatetime, BaseModel
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -68,6 +68,22 @@ class PlayerGame(Base):
     registered_at: Mapped[datetime.datetime] = mapped_column(server_default=func.now())
 
 
+class Event(Base):
+    """An event: when it is on the clocks of its place, and the same as instants."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("event_by_time", "starts_at", "ends_at"), {"schema": "peer"})
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    starts_at: Mapped[datetime.datetime] = mapped_column(DateTime(timezone=True))
+    ends_at: Mapped[datetime.datetime] = mapped_column(DateTime(timezone=True))
+    local_start: Mapped[datetime.datetime]
+    local_end: Mapped[datetime.datetime]
+    min_price: Mapped[float | None]
+    max_price: Mapped[float | None]
+
+
 class Profile(BaseModel):
     """What GET /v1/players/me answers."""
 
@@ -81,6 +97,32 @@ class Registration(BaseModel):
 
     game_id: uuid.UUID
     player_id: uuid.UUID
+
+
+class EventSummary(BaseModel):
+    """An event as GET /search shows it."""
+
+    id: uuid.UUID
+    title: str
+    start_date: datetime.date
+    start_time: datetime.time
+    end_date: datetime.date
+    end_time: datetime.time
+    min_price: float | None
+    max_price: float | None
+
+
+class EventList(BaseModel):
+    """Events by start."""
+
+    events: list[EventSummary]
+
+
+class SearchAnswer(BaseModel):
+    """What GET /search answers."""
+
+    data: EventList
+    error: None = None
 
 
 async def create_tables() -> None:
@@ -149,3 +191,29 @@ async def register_game(
             )
             response.status_code = 201
     return Registration(game_id=game_id, player_id=player_id)
+
+
+@app.get("/search")
+async def search_events(
+    db: Session, starts_at: AwareDatetime | None = None, ends_at: AwareDatetime | None = None
+) -> SearchAnswer:
+    """The events that start and end within the range."""
+    query = select(Event).order_by(Event.starts_at, Event.id)
+    if starts_at is not None:
+        query = query.where(Event.starts_at >= starts_at)
+    if ends_at is not None:
+        query = query.where(Event.ends_at <= ends_at)
+    events = [
+        EventSummary(
+            id=event.id,
+            title=event.title,
+            start_date=event.local_start.date(),
+            start_time=event.local_start.time(),
+            end_date=event.local_end.date(),
+            end_time=event.local_end.time(),
+            min_price=event.min_price,
+            max_price=event.max_price,
+        )
+        for event in await db.scalars(query)
+    ]
+    return SearchAnswer(data=EventList(events=events))
