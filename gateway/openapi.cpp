@@ -232,6 +232,10 @@ std::map<std::uint16_t, std::vector<const problem*>> problems_of(const route& r)
   if (r.paged) codes.insert(errc::invalid_cursor);
   if (r.changes()) codes.insert({errc::key_reused, errc::operation_in_flight});
   if (r.changes() && r.versioned) codes.insert(errc::precondition_failed);
+  if (r.own_errors) {
+    codes.erase(errc::malformed_request);
+    codes.erase(errc::invalid_field);
+  }
   std::map<std::uint16_t, std::vector<const problem*>> out;
   for (auto code : codes) {
     const auto& p = problem_of(code);

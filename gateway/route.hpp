@@ -60,7 +60,9 @@ struct route {
   std::vector<errc> problems; ///< its own; those that any route of its kind may give are added
   bool paged = false;         ///< cursor, Link
   bool versioned = false;     ///< ETag, If-None-Match on GET, If-Match on changes
-  bool secret = false;        ///< its answers hold secrets: never kept or cached
+  /// What is wrong with its parameters is answered in a form of its own, which is among `answers`.
+  bool own_errors = false;
+  bool secret = false; ///< its answers hold secrets: never kept or cached
   task<result<void>> (*handle)(context&) = nullptr;
 
   bool changes() const noexcept { return verb != http::method::get && verb != http::method::head; }

@@ -43,6 +43,10 @@ struct search_answer {
   event_list data;
   std::optional<search_error> error;
 };
+struct search_refused {
+  search_error error;
+  std::optional<event_list> data;
+};
 struct search_page {
   event_list data;
   std::optional<search_error> error;
@@ -95,6 +99,16 @@ struct glz::json_schema<troupe::gateway::views::event_summary> {
 template <>
 struct glz::json_schema<troupe::gateway::views::search_answer> {
   schema error = {.description = "Always null in an answer with events"};
+};
+template <>
+struct glz::json_schema<troupe::gateway::views::search_error> {
+  schema code = troupe::gateway::views::described("What is wrong, for programs", "invalid-field");
+  schema message = troupe::gateway::views::described("The same for people",
+                                                     "?starts_at is no date and time");
+};
+template <>
+struct glz::json_schema<troupe::gateway::views::search_refused> {
+  schema data = {.description = "Always null"};
 };
 template <>
 struct glz::json_schema<troupe::gateway::views::search_page> {

@@ -1,6 +1,7 @@
 """Providers of events: what their answers do to the search, and what operators see of them."""
 
 import pathlib
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +16,9 @@ DATA = pathlib.Path(__file__).parent.parent / "data" / "events"
 def server(cluster: Cluster, world: World) -> Iterator[Server]:
     """One that may fetch from this machine."""
     assert world.players
-    running = cluster.serve(providers__allow_private="true", providers__poll="200ms")
+    running = cluster.serve(
+        providers__allow_private="true", providers__poll="200ms", http__request_timeout="3s"
+    )
     yield running
     assert running.stop() == 0, running.tail()
 
@@ -201,6 +204,32 @@ def test_a_provider_that_misbehaves_is_visible_and_loses_nothing(
     provider.misbehave = None
     report = fetch(operator, added)
     assert (report["failure"], report["failures"]) == (None, 0)
+
+
+def test_a_provider_that_hangs_is_reported_and_holds_nobody_up(
+    api: Api, operator: Session, provider: FeedServer
+) -> None:
+    provider.body = feed(event("1", "1", "Known"))
+    added = add(operator, provider)
+    fetch(operator, added)
+    shows(api, added, ["Known"])
+    over = threading.Event()
+    provider.misbehave = lambda handler: over.wait(30)
+    try:
+        answer = operator.post(f"/v1/providers/{added['id']}/fetch")
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["running"] is True
+        for _ in range(50):
+            assert [one["title"] for one in search(api, added)] == ["Known"]
+        assert operator.get(f"/v1/providers/{added['id']}").json()["fetch"]["running"] is True
+    finally:
+        over.set()
+    seen = until(
+        lambda: not (now := operator.get(f"/v1/providers/{added['id']}").json()["fetch"])["running"]
+        and now,
+        "the fetch has ended",
+    )
+    assert seen["failure"] and seen["events"] == 1
 
 
 def test_it_is_fetched_by_itself_at_its_interval(
