@@ -25,9 +25,9 @@ using namespace std::chrono_literals;
 /// All providers of a shard are one entity: their commands run one after the other.
 constexpr int the_providers = 0;
 
-constexpr auto look_interval = 500ms; ///< how often the shard looks for what is due
-constexpr auto command_time = 30s;    ///< for what a fetcher asks
-constexpr auto answer_margin = 300ms; ///< before a deadline a fetch in progress is reported
+constexpr auto look_interval = 500ms;                 ///< how often the shard looks for what is due
+constexpr auto command_time = 30s;                    ///< for what a fetcher asks
+constexpr auto answer_margin = look_interval + 300ms; ///< before a deadline a running fetch is told
 constexpr std::size_t kept_rejects = 1'000;
 constexpr std::size_t missing_at_once = 1'000;
 constexpr std::size_t waiting_at_once = 100; ///< for the end of one fetch
