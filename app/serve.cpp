@@ -165,6 +165,8 @@ gateway::operations_callbacks callbacks_for(node& running, const configuration& 
     .readiness =
       [&running, &at] {
         auto checks = running.readiness();
+        if (at == phase::starting)
+          checks.push_back({"starting", false, "the public port is not open yet"});
         // Before the last requests are answered: whoever spreads them must see it while they still are.
         if (at == phase::draining)
           checks.push_back({"draining", false, "this node is about to end"});

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from client import Api
-from test_nodes import Load, game_ids, owners, start
+from test_nodes import SHARDS, Load, game_ids, owners, start
 from troupe_server import SERVERS, Cluster, Server, until
 
 TABLES = ("player", "player_game", "game_counter", "directory_name", "studio", "game", "staff")
@@ -36,7 +36,7 @@ def nodes(cluster: Cluster, world, third: str) -> Iterator[list[Server]]:
     assert world.players and third
     started = [start(cluster, name) for name in ("n1", "n2")]
     until(
-        lambda: sum(len(owners(server)) for server in started) == 321
+        lambda: sum(len(owners(server)) for server in started) == SHARDS
         and all(owners(server) for server in started),
         "the shards are spread over two nodes",
     )
@@ -128,12 +128,13 @@ def test_an_added_database_gets_its_share_while_nodes_serve(
     done = cluster.command("shards", "rebalance", "--json")
     finish(loads)
     report = json.loads(done.stdout)
-    assert len(report["moved"]) == report["planned"] == 85 + 21
+    assert len(report["moved"]) == report["planned"] == 85 + 21 + 5
     found = listed(cluster)
     assert found["c"]["player"] == 85 and found["c"]["directory"] == 21
+    assert found["c"]["provider"] == 5
     assert found["c"]["state"] == "active" and found["c"]["reachable"]
     check_rows(cluster, ("a", "b", "c"))
-    assert sum(len(owners(server)) for server in nodes) == 321
+    assert sum(len(owners(server)) for server in nodes) == SHARDS
     again = json.loads(cluster.command("shards", "rebalance", "--json").stdout)
     assert again["planned"] == 0
 
@@ -162,7 +163,9 @@ def test_a_mover_that_is_killed_is_gone_on_from(
     with cluster.connect("c") as connection:
         for table in (*TABLES, "shard_fence", "operation", "job", "session"):
             assert connection.execute(f"select count(*) from troupe.{table}").fetchone() == (0,)
-    until(lambda: sum(len(owners(server)) for server in nodes) == 321, "every shard is owned again")
+    until(
+        lambda: sum(len(owners(server)) for server in nodes) == SHARDS, "every shard is owned again"
+    )
 
 
 def test_the_catalogue_moves_as_well(
