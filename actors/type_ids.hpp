@@ -20,6 +20,7 @@ struct look_now;
 struct store_events;
 struct events_stored;
 struct drop_missing;
+struct keep_answer;
 struct end_fetch;
 struct run_fetch;
 struct fetch_due;
@@ -40,6 +41,7 @@ CAF_ADD_TYPE_ID(troupe_actors, (troupe::store_events))
 CAF_ADD_TYPE_ID(troupe_actors, (troupe::events_stored))
 CAF_ADD_TYPE_ID(troupe_actors, (troupe::end_fetch))
 CAF_ADD_TYPE_ID(troupe_actors, (troupe::drop_missing))
+CAF_ADD_TYPE_ID(troupe_actors, (troupe::keep_answer))
 CAF_ADD_TYPE_ID(troupe_actors, (troupe::run_fetch))
 CAF_ADD_TYPE_ID(troupe_actors, (troupe::outcome<troupe::events_stored>))
 CAF_ADD_TYPE_ID(troupe_actors, (troupe::fetch_due))
@@ -58,6 +60,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::store_events)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::events_stored)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::end_fetch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::drop_missing)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::keep_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::run_fetch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome<troupe::events_stored>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::fetch_due)

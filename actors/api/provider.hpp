@@ -31,6 +31,7 @@ struct fetch_progress {
   std::int64_t rejected = 0;             ///< and those left out
   std::int64_t changed = 0;              ///< events that the last fetch changed
   std::int64_t took_ms = 0;              ///< from its start to the last commit
+  digest answer_digest{};                ///< BLAKE2b-256 of the last whole answer
   std::string etag;                      ///< of the last whole answer, for the next request
   std::string last_modified;
 };

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <new>
+#include <sodium.h>
 #include <utility>
 #include <zlib.h>
 
@@ -18,7 +19,13 @@ struct answer_keeper::stream {
   ~stream() { deflateEnd(&z); }
 };
 
-answer_keeper::answer_keeper() : stream_(std::make_unique<stream>()) {}
+struct answer_keeper::hash {
+  crypto_generichash_state state;
+  hash() { crypto_generichash_init(&state, nullptr, 0, std::tuple_size_v<digest>); }
+};
+
+answer_keeper::answer_keeper()
+  : stream_(std::make_unique<stream>()), hash_(std::make_unique<hash>()) {}
 answer_keeper::~answer_keeper() = default;
 
 void answer_keeper::run(std::string_view bytes, int flush) {
@@ -35,11 +42,19 @@ void answer_keeper::run(std::string_view bytes, int flush) {
 }
 
 void answer_keeper::add(std::string_view bytes) {
+  crypto_generichash_update(&hash_->state, reinterpret_cast<const unsigned char*>(bytes.data()),
+                            bytes.size());
   if (!stream_) return;
   run(bytes, Z_NO_FLUSH);
   if (kept_.size() <= most) return;
   stream_.reset();
   kept_ = {};
+}
+
+digest answer_keeper::sum() {
+  digest bytes{};
+  crypto_generichash_final(&hash_->state, bytes.data(), bytes.size());
+  return bytes;
 }
 
 std::string answer_keeper::take() {

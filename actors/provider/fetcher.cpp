@@ -25,6 +25,8 @@ constexpr std::size_t batch_zones = 8 * 1024;
 /// How long the shard may take for a batch: its own writes wait for a database that comes back.
 constexpr auto store_timeout = 30s;
 constexpr auto stop_poll = 100ms;
+/// Of a kept answer, in one row.
+constexpr std::size_t piece_bytes = 256 * 1024;
 constexpr std::string_view to_store = "store";
 constexpr std::string_view to_parse = "feed";
 
@@ -69,7 +71,6 @@ private:
   static void fail_with(end_fetch& end, std::string_view kind, std::string detail) {
     end.failure = kind;
     end.detail = std::move(detail);
-    end.answer.clear();
   }
 
   void fetch(end_fetch& end) {
@@ -110,7 +111,21 @@ private:
     end.etag = std::move(outcome->etag);
     end.last_modified = std::move(outcome->last_modified);
     if (reader_.format()) end.format = reader_.format()->name();
-    end.answer = answer_.take();
+    end.answer_digest = answer_.sum();
+    if (end.answer_digest != what_.order.answer_digest) keep_whole_answer();
+    if (!problem_.first.empty()) return fail_with(end, problem_.first, std::move(problem_.second));
+  }
+
+  /// In units small enough for others' writes to come between.
+  void keep_whole_answer() {
+    const auto whole = answer_.take();
+    std::int32_t place = 0;
+    for (std::string_view rest{whole}; !rest.empty(); ++place) {
+      const auto piece = rest.substr(0, piece_bytes);
+      if (!ask(keep_answer{what_.order.provider_id, what_.order.number, place, std::string{piece}}))
+        return;
+      rest.remove_prefix(piece.size());
+    }
   }
 
   /// A piece of the body. False: no more is wanted.

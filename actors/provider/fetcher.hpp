@@ -19,6 +19,7 @@ namespace troupe {
 /// Whom a fetcher tells what it reads: the shard that started it.
 using fetch_listener = caf::typed_actor<caf::result<outcome<events_stored>>(store_events),
                                         caf::result<outcome<events_stored>>(drop_missing),
+                                        caf::result<outcome<events_stored>>(keep_answer),
                                         caf::result<outcome<provider_seen>>(end_fetch)>;
 
 /// One fetch to be made.
@@ -27,7 +28,8 @@ struct fetch_order {
   std::string provider; ///< its name, for logs
   std::uint64_t number = 0;
   provider::fetch_request request;
-  std::string format; ///< empty: told by the feed
+  std::string format;     ///< empty: told by the feed
+  digest answer_digest{}; ///< of the last answer, which is kept already
 };
 
 struct fetch_service_settings {

@@ -33,6 +33,14 @@ struct drop_missing {
   std::uint64_t fetch = 0;
 };
 
+/// A piece of the answer as it came, gzip, in order from place 0, which takes the place of the one before.
+struct keep_answer {
+  uuid provider_id;
+  std::uint64_t fetch = 0;
+  std::int32_t place = 0;
+  std::string bytes;
+};
+
 /// A fetch has ended. Answered when that is stored.
 struct end_fetch {
   uuid provider_id;
@@ -46,10 +54,10 @@ struct end_fetch {
   std::string etag;
   std::string last_modified;
   std::optional<std::chrono::seconds> retry_after; ///< the provider's own wish
-  std::string answer;                              ///< gzip of the whole answer; empty: not kept
-  std::int64_t events = 0;                         ///< good ones that were read
-  std::int64_t rejected = 0;                       ///< and those left out
-  std::int64_t changed = 0;                        ///< events that differed from what was known
+  digest answer_digest{};
+  std::int64_t events = 0;   ///< good ones that were read
+  std::int64_t rejected = 0; ///< and those left out
+  std::int64_t changed = 0;  ///< events that differed from what was known
   // Filled in by the shard.
   timestamp started_at;
   std::string rejects; ///< msgpack

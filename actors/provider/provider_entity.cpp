@@ -9,9 +9,6 @@ namespace troupe {
 
 namespace {
 
-/// A piece of an answer in one row.
-constexpr std::size_t piece_bytes = 256 * 1024;
-
 local_time local(std::int64_t seconds) { return local_time{std::chrono::seconds{seconds}}; }
 std::int64_t number(local_time time) { return time.time_since_epoch().count(); }
 
@@ -316,6 +313,15 @@ result<providers_effect<events_stored>> decide_left(const providers_entity* all,
   return done;
 }
 
+result<providers_effect<events_stored>> decide(const providers_entity* all,
+                                               const keep_answer& request) {
+  if (!all->find(request.provider_id)) return fail(errc::no_such_provider);
+  providers_effect<events_stored> done;
+  if (request.place == 0) done.rows.emplace_back(delete_answer{request.provider_id});
+  done.rows.emplace_back(put_answer_piece{request.provider_id, request.place, request.bytes});
+  return done;
+}
+
 result<providers_effect<provider_seen>> decide(const providers_entity* all,
                                                const end_fetch& request, timestamp now) {
   const auto* known = all->find(request.provider_id);
@@ -342,6 +348,7 @@ result<providers_effect<provider_seen>> decide(const providers_entity* all,
     p.bytes = request.bytes;
     p.events = request.events;
     p.rejected = request.rejected;
+    p.answer_digest = request.answer_digest;
     p.etag = request.etag;
     p.last_modified = request.last_modified;
   }
@@ -349,15 +356,6 @@ result<providers_effect<provider_seen>> decide(const providers_entity* all,
   done.answer = view_of(changed);
   auto rejects = whole ? request.rejects : known->rejects;
   done.rows.emplace_back(put_provider_progress{{request.provider_id, to_msgpack(p), rejects}});
-  if (whole && !request.answer.empty()) {
-    done.rows.emplace_back(delete_answer{request.provider_id});
-    std::int32_t place = 0;
-    for (std::string_view rest{request.answer}; !rest.empty();) {
-      const auto piece = rest.substr(0, piece_bytes);
-      done.rows.emplace_back(put_answer_piece{request.provider_id, place++, std::string{piece}});
-      rest.remove_prefix(piece.size());
-    }
-  }
   done.apply = [id = request.provider_id, p,
                 rejects = std::move(rejects)](std::optional<providers_entity>& hot) {
     auto* found = hot->find(id);

@@ -84,6 +84,10 @@ result<providers_effect<events_stored>> decide(const providers_entity* all,
 result<providers_effect<events_stored>> decide_left(const providers_entity* all, const uuid& id,
                                                     std::span<const event_key> gone, timestamp now);
 
+/// A piece of the answer is kept.
+result<providers_effect<events_stored>> decide(const providers_entity* all,
+                                               const keep_answer& request);
+
 /// The fetch has ended, however.
 result<providers_effect<provider_seen>> decide(const providers_entity* all,
                                                const end_fetch& request, timestamp now);

@@ -100,15 +100,15 @@ public:
   }
 
   void fetch_now(const call& c, const uuid& id, reply<provider_seen> answer) {
+    if (const auto found = running_.find(id); found != running_.end())
+      return wait(found->second, c, std::move(answer));
     auto use = [this, c, id, answer](result<providers_entity*> all) mutable {
       if (!all) return answer(all.error());
       const auto* known = (*all)->find(id);
       if (!known) return answer(failure{errc::no_such_provider, {}, {}, {}});
       if (!running_.contains(id) && !begin(*known))
         return answer(failure{errc::overloaded, "as many fetches run as may", {}, 1});
-      auto& waiting = running_.at(id).waiting;
-      if (waiting.size() >= waiting_at_once) return answer(failure{errc::overloaded, {}, {}, 1});
-      waiting.push_back({c.deadline - answer_margin, std::move(answer)});
+      wait(running_.at(id), c, std::move(answer));
     };
     entities_.with(the_providers, c.deadline, std::move(use));
   }
@@ -145,6 +145,12 @@ public:
     });
   }
 
+  caf::result<outcome<events_stored>> keep(keep_answer& m) {
+    if (!running(m.provider_id, m.fetch)) return to_caf_error(failure{errc::not_found, {}, {}, {}});
+    return internal<events_stored>(
+      [m = std::move(m)](const providers_entity* all) { return decide(all, m); });
+  }
+
   caf::result<outcome<provider_seen>> end(end_fetch& m) {
     if (!running(m.provider_id, m.fetch)) return to_caf_error(failure{errc::not_found, {}, {}, {}});
     auto run = std::move(running_.extract(m.provider_id).mapped());
@@ -177,27 +183,24 @@ public:
 
   // -- time -----------------------------------------------------------------------------------------
 
+  /// Its interval may be another one.
+  void plan_anew(const uuid& id) { due_.erase(id); }
+
   void look() {
     self_->delayed_send(self_, look_interval, fetch_due{});
     const auto when = clock::now();
-    if (core_.active())
-      if (const auto* all = entities_.peek(the_providers)) {
-        for (const auto& [id, known] : all->providers) {
-          if (known.record.deleted || known.record.paused || running_.contains(id)) continue;
-          const auto [due, fresh] = due_.try_emplace(id, clock::time_point{});
-          if (fresh) due->second = first_due(known, when);
-          if (due->second <= when && !begin(known)) break; // no more may run now
-        }
-        for (auto& [id, run] : running_)
-          std::erase_if(run.waiting, [&, &id = id](waiting_answer& one) {
-            if (one.until > when) return false;
-            if (auto shown = see(all, id))
-              one.answer(std::move(*shown));
-            else
-              one.answer(shown.error());
-            return true;
-          });
-      }
+    for (auto& [id, run] : running_)
+      std::erase_if(run.waiting, [&](waiting_answer& one) {
+        if (one.until > when) return false;
+        one.answer(run.shown);
+        return true;
+      });
+    // In turn behind writes under way, which a large fetch makes one after the other.
+    if (!core_.active() || std::exchange(looking_, true)) return;
+    entities_.with(the_providers, clock::time_point::max(), [this](result<providers_entity*> all) {
+      looking_ = false;
+      if (all) begin_due(**all);
+    });
   }
 
 private:
@@ -208,6 +211,7 @@ private:
   struct running_fetch {
     std::uint64_t number = 0;
     timestamp started_at;
+    provider_seen shown; ///< as it is while the fetch runs
     clock::time_point began;
     std::uint32_t failures = 0; ///< before it
     std::chrono::seconds interval{0};
@@ -215,6 +219,11 @@ private:
     provider_rejects rejects;
     std::vector<waiting_answer> waiting;
   };
+
+  void wait(running_fetch& run, const call& c, reply<provider_seen> answer) {
+    if (run.waiting.size() >= waiting_at_once) return answer(failure{errc::overloaded, {}, {}, 1});
+    run.waiting.push_back({c.deadline - answer_margin, std::move(answer)});
+  }
 
   shard_core::hooks hooks() {
     return {
@@ -231,6 +240,7 @@ private:
           for (auto& [id, run] : std::exchange(running_, {}))
             for (auto& one : run.waiting) one.answer(why);
           due_.clear();
+          looking_ = false;
           entities_.hot().clear(why);
         },
     };
@@ -266,6 +276,16 @@ private:
     return found == running_.end() || found->second.number != number ? nullptr : &found->second;
   }
 
+  void begin_due(const providers_entity& all) {
+    const auto when = clock::now();
+    for (const auto& [id, known] : all.providers) {
+      if (known.record.deleted || known.record.paused || running_.contains(id)) continue;
+      const auto [due, fresh] = due_.try_emplace(id, clock::time_point{});
+      if (fresh) due->second = first_due(known, when);
+      if (due->second <= when && !begin(known)) break; // no more may run now
+    }
+  }
+
   bool begin(const known_provider& known) {
     const auto& record = known.record;
     fetch_order order;
@@ -276,6 +296,7 @@ private:
     order.request.if_none_match = known.progress.etag;
     order.request.if_modified_since = known.progress.last_modified;
     order.format = record.format;
+    order.answer_digest = known.progress.answer_digest;
     if (!dependencies_.fetches->start(self_->system(), std::move(order),
                                       caf::actor_cast<fetch_listener>(self_)))
       return false;
@@ -285,6 +306,9 @@ private:
     run.began = clock::now();
     run.failures = known.progress.failures;
     run.interval = std::chrono::seconds{record.interval_s};
+    run.shown = view_of(known);
+    run.shown.fetch.running = true;
+    run.shown.fetch.started_at = run.started_at;
     running_.emplace(record.id, std::move(run));
     return true;
   }
@@ -355,6 +379,7 @@ private:
   std::map<uuid, running_fetch> running_;
   std::map<uuid, clock::time_point> due_;
   std::uint64_t last_number_ = 0;
+  bool looking_ = false; ///< in line for the providers
   shard_core core_;
   entity_store<int, providers_entity> entities_;
 };
@@ -378,6 +403,7 @@ provider_shard_actor::behavior_type provider_shard_behavior(
       });
     },
     [&shard](const call& c, const change_provider& m) {
+      shard.plan_anew(m.id);
       return admitted<outcome<provider_seen>>(shard, c, [&shard, c, m](auto answer) {
         shard.command<provider_seen>(c, m, std::move(answer));
       });
@@ -433,6 +459,7 @@ provider_shard_actor::behavior_type provider_shard_behavior(
     on_acquire_shard(shard),
     [&shard](store_events& m) { return shard.store(m); },
     [&shard](const drop_missing& m) { return shard.drop(m); },
+    [&shard](keep_answer& m) { return shard.keep(m); },
     [&shard](end_fetch& m) { return shard.end(m); },
     [&shard](const fetch_due&) { shard.look(); },
   };

@@ -167,6 +167,39 @@ def test_an_unchanged_answer_is_not_sent_again(operator: Session, provider: Feed
     assert provider.requests[-1]["If-None-Match"] == '"1"'
 
 
+def test_the_same_answer_again_writes_nothing_but_the_fetchs_own_record(
+    cluster: Cluster, operator: Session, provider: FeedServer
+) -> None:
+    provider.body = feed(*(event(str(number), "1", f"Event {number}") for number in range(300)))
+    added = add(operator, provider)
+
+    def written() -> dict[str, tuple]:
+        tables = ("event", "event_zones", "event_change", "provider_answer", "provider_progress")
+        found = {}
+        for table in (*tables, "operation"):
+            rows = []
+            for name in ("a", "b"):
+                with cluster.connect(name) as connection:
+                    # the transaction that wrote a row names its last write
+                    rows += connection.execute(
+                        f"select count(*), coalesce(sum(xmin::text::bigint), 0) from troupe.{table}"
+                        + (" where family = 'provider'" if table == "operation" else "")
+                    ).fetchall()
+            found[table] = rows
+        return found
+
+    assert fetch(operator, added)["changed"] == 300
+    before = written()
+    report = fetch(operator, added)
+    assert (report["events"], report["changed"], report["not_modified"]) == (300, 0, False)
+    after = written()
+    for table in ("event", "event_zones", "event_change", "provider_answer"):
+        assert after[table] == before[table], table
+    assert after["provider_progress"] != before["provider_progress"]
+    operations = [sum(row[0] for row in seen["operation"]) for seen in (before, after)]
+    assert operations[1] == operations[0] + 1
+
+
 def test_a_provider_that_misbehaves_is_visible_and_loses_nothing(
     api: Api, operator: Session, provider: FeedServer
 ) -> None:
