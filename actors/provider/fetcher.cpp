@@ -5,6 +5,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <exception>
+#include <sys/resource.h>
+#include <thread>
+#include <unistd.h>
 #include <utility>
 
 #include "actors/api/errors.hpp"
@@ -188,12 +191,25 @@ private:
   std::pair<std::string, std::string> problem_; ///< kind and detail; empty: none
 };
 
+/// A large feed takes seconds of parsing, which nobody waits for: whoever answers requests goes first. (Linux
+/// keeps a nice value for each thread.)
+constexpr int fetch_nice = 10;
+
+/// On a thread of its own, because CAF uses its detached threads again and a nice value cannot be raised.
+void carry_out_politely(caf::actor_system& system, run_fetch& what) {
+  std::thread worker{[&] {
+    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), fetch_nice);
+    fetch_run{system, what}.carry_out();
+  }};
+  worker.join();
+}
+
 using fetcher_actor = caf::typed_actor<caf::result<void>(run_fetch)>;
 
 fetcher_actor::behavior_type fetcher(fetcher_actor::pointer self) {
   return {
     [self](run_fetch& what) {
-      fetch_run{self->system(), what}.carry_out();
+      carry_out_politely(self->system(), what);
       what.service->ended();
       self->quit();
     },
