@@ -3,6 +3,7 @@
 import gzip
 import http.server
 import threading
+import time
 from collections.abc import Callable
 
 Zone = tuple[str, int, str]  # id, capacity, price
@@ -45,6 +46,7 @@ class FeedServer:
         self.body = body
         self.etag: str | None = None
         self.requests: list[dict[str, str]] = []
+        self.times: list[float] = []  # of the requests, by the monotonic clock
         self.misbehave: Callable[[http.server.BaseHTTPRequestHandler], None] | None = None
         outer = self
 
@@ -55,6 +57,7 @@ class FeedServer:
 
             def do_GET(self) -> None:  # pylint: disable=invalid-name
                 """Answers as the test said."""
+                outer.times.append(time.monotonic())
                 outer.requests.append(dict(self.headers))
                 if outer.misbehave:
                     self.close_connection = True

@@ -27,7 +27,7 @@ TEST_CASE("an empty database has everything pending and is refused until it is m
   const std::vector addresses{database.address()};
   auto status = migration_status(addresses);
   REQUIRE(status);
-  CHECK(status->front().migrations.size() == 7);
+  CHECK(status->front().migrations.size() == 8);
   CHECK(all_are(status->front(), migration_state::pending));
   const auto refused = check_schema(addresses);
   REQUIRE_FALSE(refused);
@@ -62,8 +62,8 @@ TEST_CASE("several may migrate at once, and each migration is applied once") {
       return migrate_up(addresses, test::test_shard_counts()).has_value();
     }));
   for (auto& run : runs) CHECK(run.get());
-  CHECK(database.number("select count(*) from troupe.migration") == 7);
-  CHECK(database.number("select count(*) from troupe.shard_home") == 21);
+  CHECK(database.number("select count(*) from troupe.migration") == 8);
+  CHECK(database.number("select count(*) from troupe.shard_home") == 23);
 }
 
 TEST_CASE("shards are spread over the databases, and each database has the fences of its own") {
@@ -72,9 +72,9 @@ TEST_CASE("shards are spread over the databases, and each database has the fence
   const std::vector addresses{one.address("one"), two.address("two")};
   const auto status = migrate_up(addresses, test::test_shard_counts());
   REQUIRE(status);
-  CHECK((*status)[0].migrations.size() == 7);
+  CHECK((*status)[0].migrations.size() == 8);
   CHECK((*status)[1].migrations.size() ==
-        4); // the cluster's tables are in the control database only
+        5); // the cluster's tables are in the control database only
   CHECK(one.number("select count(*) from troupe.shard_fence where family = 'player'") == 8);
   CHECK(two.number("select count(*) from troupe.shard_fence where family = 'player'") == 8);
   CHECK(two.number("select count(*) from troupe.shard_fence where family = 'catalog'") == 0);

@@ -142,7 +142,10 @@ std::string taking(shard_ref shard) {
 }
 
 std::vector<family_shard_count> test_shard_counts() {
-  return {{family::directory, 4}, {family::player, 16}, {family::catalog, 1}};
+  return {{family::directory, 4},
+          {family::player, 16},
+          {family::catalog, 1},
+          {family::provider, 2}};
 }
 
 write_unit register_game_unit(shard_ref shard, std::int64_t epoch, uuid player, uuid game,
