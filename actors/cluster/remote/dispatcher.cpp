@@ -191,11 +191,10 @@ void dispatcher::settle_failure(std::uint64_t number, const failure& why, std::i
       ++request.hops;
       ++counts_.retried;
       const auto known = owners_.find(request.shard);
-      // Whoever says so knows best of itself; of others only what is newer counts.
+      // An owner that drains says so, too: only when it tells that it has released its shard may another one
+      // take it, or it would be taken away under writes that are on their way.
       if (!owner.is_nil() && owner != from && epoch > known.epoch)
         owners_.own(request.shard, epoch, owner);
-      else if (known.owner == from && from != self_ && epoch >= known.epoch)
-        owners_.give_up(request.shard, epoch);
       if (request.hops <= immediate_hops && owners_.find(request.shard).owner != from)
         return route(number);
       return pause(request);
