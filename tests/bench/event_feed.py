@@ -1,4 +1,4 @@
-"""Feeds of events for bench.py and the HTTP server that gives them."""
+"""Feeds of events for the measure events and the HTTP server that gives them."""
 
 import dataclasses
 import datetime

@@ -1,6 +1,6 @@
 """The same three routes as Troupe's, written the way FastAPI's and SQLAlchemy's manuals teach it.
 
-Run by bench.py: uvicorn with uvloop and httptools, one process per core. The tables live in a schema of
+Run by ./dev bench: uvicorn with uvloop and httptools, one process per core. The tables live in a schema of
 their own on the server that Troupe writes to, and every commit is durable.
 """
 
@@ -126,7 +126,7 @@ class SearchAnswer(BaseModel):
 
 
 async def create_tables() -> None:
-    """Makes the schema anew; bench.py fills it."""
+    """Makes the schema anew; peer.py fills it."""
     async with engine.begin() as connection:
         await connection.execute(text("drop schema if exists peer cascade"))
         await connection.execute(text("create schema peer"))
