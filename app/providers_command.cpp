@@ -126,6 +126,24 @@ exit_code change(const provider_options& options, verb method, const std::string
   return exit_code::ok;
 }
 
+/// To standard output, piece by piece.
+exit_code print_answer(const provider_options& options) {
+  auto to = log_in(options);
+  if (!to) return give_up(to.error());
+  const auto target = "/v1/providers/" + options.id + "/answer?piece=";
+  for (int piece = 0;; ++piece) {
+    auto answer = to->client.send(
+      {.method = verb::get, .target = target + std::to_string(piece), .token = to->token},
+      request_limit);
+    if (!answer)
+      return give_up({errc::storage_unavailable, "no answer: " + answer.error().why, {}, {}});
+    if (answer->status == 404 && piece > 0) return exit_code::ok;
+    if (answer->status != 200) return give_up(problem_in(*answer));
+    if (std::fwrite(answer->body.data(), 1, answer->body.size(), stdout) != answer->body.size())
+      return give_up({errc::internal, "standard output takes no more", {}, {}});
+  }
+}
+
 } // namespace
 
 void add_providers_command(CLI::App& root, command_line& line) {
@@ -179,7 +197,11 @@ void add_providers_command(CLI::App& root, command_line& line) {
                     options->resume ? R"({"paused":false})" : R"({"paused":true})");
     });
   pausing->add_flag("--resume", options->resume, "Fetches it again");
-  for (auto* command : {fetching, pausing})
+  auto showing = line.add(
+    *providers, "answer", "Writes the last whole answer of a provider to standard output, as gzip",
+    "  troupe providers --username ops answer 0195a6c4-7b1e-7c3a-9f42-3d1b5e8a6c01 | zcat",
+    [options] { return print_answer(*options); });
+  for (auto* command : {fetching, pausing, showing})
     command->add_option("id", options->id, "The provider's id, from list")->required();
 }
 

@@ -212,7 +212,8 @@ result<void> api_handler::admit(context& c, trail& t) {
       return std::unexpected(failure{errc::rate_limited, {}, {}, t.limited->retry_after_s});
     if (!allows(matched.roles, c.who_->kind)) return fail(errc::forbidden);
   }
-  if (!accepted_format(in[field::accept])) return fail(errc::not_acceptable);
+  if (matched.media.empty() && !accepted_format(in[field::accept]))
+    return fail(errc::not_acceptable);
   return {};
 }
 

@@ -41,11 +41,15 @@ std::string context::cursor_bound_to() const {
   return out;
 }
 
-void context::link_next(std::string_view cursor, std::uint32_t limit) {
+void context::link_next(std::string_view target) {
+  exchange_.out.add("Link", "<" + std::string{target} + ">; rel=\"next\"");
+}
+
+void context::link_next_page(std::string_view cursor, std::uint32_t limit) {
   // The same list with its filters as they were sent; cursor and limit are ours and need no
   // escapes.
-  std::string link = "<";
-  link.append(request().path).append("?");
+  std::string link{request().path};
+  link.append("?");
   auto query = request().query;
   while (!query.empty()) {
     auto end = query.find('&');
@@ -57,8 +61,7 @@ void context::link_next(std::string_view cursor, std::uint32_t limit) {
       link.append(part).append("&");
   }
   link.append("limit=").append(std::to_string(limit)).append("&cursor=").append(cursor);
-  link.append(">; rel=\"next\"");
-  exchange_.out.add("Link", link);
+  link_next(link);
 }
 
 } // namespace troupe::gateway

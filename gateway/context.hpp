@@ -126,12 +126,20 @@ public:
     exchange_.out.status = status;
     exchange_.out.body.append(json);
   }
+  /// What the route's `media` says.
+  void reply_bytes(std::uint16_t status, std::string bytes) {
+    exchange_.out.status = status;
+    exchange_.out.content_type = route_.media;
+    exchange_.out.body = std::move(bytes);
+  }
   void reply_empty(std::uint16_t status) {
     exchange_.out.status = status;
     exchange_.out.has_body = false;
   }
   void no_store() { exchange_.out.add("Cache-Control", "no-store"); }
   void location(std::string_view path) { exchange_.out.add("Location", path); }
+  /// What comes next: a path with its query.
+  void link_next(std::string_view target);
 
   /// The answer is of this version: its ETag, and what If-None-Match is compared with.
   void version(std::int64_t value) noexcept { version_ = value; }
@@ -158,7 +166,7 @@ private:
   result<std::vector<text_pair>> query_pairs() const;
   result<std::vector<text_pair>> form_pairs() const;
   std::string cursor_bound_to() const;
-  void link_next(std::string_view cursor, std::uint32_t limit);
+  void link_next_page(std::string_view cursor, std::uint32_t limit);
 
   const services& services_;
   bridge& bridge_;
@@ -194,7 +202,7 @@ result<std::optional<Position>> context::position(const std::optional<std::strin
 template <class Position>
 std::string context::next_page(const Position& last, std::uint32_t limit) {
   auto cursor = make_cursor(services_.keys, cursor_bound_to(), last);
-  link_next(cursor, limit);
+  link_next_page(cursor, limit);
   return cursor;
 }
 

@@ -218,11 +218,11 @@ void collect(schema_table& all, const json_shape& shape, direction way) {
 
 /// All problems a route may answer with, by status.
 std::map<std::uint16_t, std::vector<const problem*>> problems_of(const route& r) {
-  std::set<errc> codes{
-    errc::malformed_request, errc::not_acceptable,    errc::rate_limited,        errc::internal,
-    errc::overloaded,        errc::shard_unavailable, errc::storage_unavailable, errc::timed_out,
-    errc::draining};
+  std::set<errc> codes{errc::malformed_request, errc::rate_limited,      errc::internal,
+                       errc::overloaded,        errc::shard_unavailable, errc::storage_unavailable,
+                       errc::timed_out,         errc::draining};
   codes.insert(r.problems.begin(), r.problems.end());
+  if (r.media.empty()) codes.insert(errc::not_acceptable);
   if (r.roles != nobody_in_particular) codes.insert({errc::missing_token, errc::invalid_token});
   if (r.roles != nobody_in_particular && r.roles != any_role) codes.insert(errc::forbidden);
   if (r.takes != request_body::none)
@@ -316,12 +316,13 @@ void write_answer(writer& w, const route& r, const documented_answer& answer) {
       };
       if (answer.location) shared("Location");
       if (r.versioned && answer.body) shared("ETag");
-      if (r.paged) shared("Link");
+      if (r.paged || !r.media.empty()) shared("Link");
       if (r.changes()) shared("Idempotency-Replayed");
       shared("RateLimit");
       shared("RateLimit-Policy");
       shared("X-Request-Id");
     });
+    if (!r.media.empty()) w.key("content").object([&] { w.key(r.media).object([] {}); });
     if (!answer.body) return;
     w.key("content").object([&] {
       w.key("application/json").object([&] {
@@ -521,7 +522,7 @@ void write_components(writer& w, std::span<const route> routes) {
     write_header(w, "Idempotency-Replayed",
                  "`true`: this is the answer of an earlier request with the same key", "boolean",
                  "true");
-    write_header(w, "Link", "The next page", "string",
+    write_header(w, "Link", "The next page or piece", "string",
                  "</v1/games?limit=20&cursor=WyJhIl0>; rel=\"next\"");
     write_header(w, "Location", "Where the new resource is", "string",
                  "/v1/players/0195a6c4-7b1e-7c3a-9f42-3d1b5e8a6c01");

@@ -63,6 +63,8 @@ struct route {
   /// What is wrong with its parameters is answered in a form of its own, which is among `answers`.
   bool own_errors = false;
   bool secret = false; ///< its answers hold secrets: never kept or cached
+  /// Not empty: its answers are bytes of this type, whatever Accept says.
+  std::string_view media = {};
   task<result<void>> (*handle)(context&) = nullptr;
 
   bool changes() const noexcept { return verb != http::method::get && verb != http::method::head; }

@@ -63,13 +63,19 @@ struct load_event_history {
   std::int64_t before = 0; ///< only versions below
   std::int32_t limit = 0;
 };
-using load_key = std::variant<load_player, load_name, load_operation, load_jobs, load_catalog,
-                              load_providers, load_event_news, load_event_history>;
+/// A piece of a provider's last answer.
+struct load_answer_piece {
+  uuid provider_id;
+  std::int32_t place = 0;
+};
+using load_key =
+  std::variant<load_player, load_name, load_operation, load_jobs, load_catalog, load_providers,
+               load_event_news, load_event_history, load_answer_piece>;
 
 /// `monostate`: there is no such row.
-using load_value =
-  std::variant<std::monostate, player_image, name_record, stored_operation, std::vector<job_record>,
-               catalog_image, providers_image, event_news, std::vector<event_change_record>>;
+using load_value = std::variant<std::monostate, player_image, name_record, stored_operation,
+                                std::vector<job_record>, catalog_image, providers_image, event_news,
+                                std::vector<event_change_record>, kept_piece>;
 
 struct load_receipt {
   std::uint64_t ticket = 0;

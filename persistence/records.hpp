@@ -187,6 +187,12 @@ struct event_news {
   bool more = false; ///< there are more events than were asked for
 };
 
+/// A piece of a provider's last answer, gzip.
+struct kept_piece {
+  std::string bytes;
+  bool more = false; ///< one more piece follows
+};
+
 // -- every family -------------------------------------------------------------------------------
 
 /// Work that must follow a committed change on another shard: committed with the change, run after

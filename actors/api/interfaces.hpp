@@ -72,6 +72,7 @@ using provider_actor = caf::typed_actor<
   caf::result<provider_seen>(call, read_provider), caf::result<provider_list>(call, list_providers),
   caf::result<provider_seen>(call, fetch_provider),
   caf::result<provider_rejects>(call, read_rejects),
+  caf::result<answer_piece>(call, read_answer_piece),
   caf::result<event_history>(call, read_event_history)>;
 
 /// Keeps the node's copy of the catalogue while another node owns the catalogue's shard. One per node.

@@ -113,6 +113,17 @@ struct provider_rejects {
   std::vector<rejected_event> items;
 };
 
+/// A piece of the last whole answer as it came, which is kept as gzip in pieces. Errors: `not_found` when there
+/// is no such piece: nothing was fetched yet, the answer was too large to be kept, or it has fewer.
+struct read_answer_piece {
+  uuid id;
+  std::uint32_t place = 0; ///< from 0
+};
+struct answer_piece {
+  std::string bytes;
+  bool more = false; ///< one more piece follows
+};
+
 /// An event as it was after a change. Prices in units of 1/10000.
 struct event_values {
   std::string title;

@@ -81,6 +81,8 @@ struct read_rejects;
 struct provider_rejects;
 struct read_event_history;
 struct event_history;
+struct read_answer_piece;
+struct answer_piece;
 
 } // namespace troupe
 
@@ -165,6 +167,8 @@ CAF_ADD_TYPE_ID(troupe_api, (troupe::read_rejects))
 CAF_ADD_TYPE_ID(troupe_api, (troupe::provider_rejects))
 CAF_ADD_TYPE_ID(troupe_api, (troupe::read_event_history))
 CAF_ADD_TYPE_ID(troupe_api, (troupe::event_history))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::read_answer_piece))
+CAF_ADD_TYPE_ID(troupe_api, (troupe::answer_piece))
 CAF_ADD_TYPE_ID(troupe_api, (troupe::outcome<troupe::provider_seen>))
 CAF_ADD_TYPE_ID(troupe_api, (troupe::outcome<troupe::provider_deleted>))
 CAF_END_TYPE_ID_BLOCK(troupe_api)
@@ -249,5 +253,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::read_rejects)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::provider_rejects)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::read_event_history)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::event_history)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::read_answer_piece)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::answer_piece)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome<troupe::provider_seen>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome<troupe::provider_deleted>)

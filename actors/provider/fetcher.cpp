@@ -119,16 +119,19 @@ private:
     if (!problem_.first.empty()) return fail_with(end, problem_.first, std::move(problem_.second));
   }
 
-  /// In units small enough for others' writes to come between.
+  /// In units small enough for others' writes to come between. Of an answer that is too large to be kept there
+  /// is one empty piece, so that the one before does not pass for it.
   void keep_whole_answer() {
     const auto whole = answer_.take();
     std::int32_t place = 0;
-    for (std::string_view rest{whole}; !rest.empty(); ++place) {
+    std::string_view rest{whole};
+    do {
       const auto piece = rest.substr(0, piece_bytes);
-      if (!ask(keep_answer{what_.order.provider_id, what_.order.number, place, std::string{piece}}))
+      if (!ask(
+            keep_answer{what_.order.provider_id, what_.order.number, place++, std::string{piece}}))
         return;
       rest.remove_prefix(piece.size());
-    }
+    } while (!rest.empty());
   }
 
   /// A piece of the body. False: no more is wanted.

@@ -33,7 +33,8 @@ struct drop_missing {
   std::uint64_t fetch = 0;
 };
 
-/// A piece of the answer as it came, gzip, in order from place 0, which takes the place of the one before.
+/// A piece of the answer as it came, gzip, in order from place 0, which takes the place of the one before. Empty: it is
+/// not kept.
 struct keep_answer {
   uuid provider_id;
   std::uint64_t fetch = 0;

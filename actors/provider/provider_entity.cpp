@@ -318,7 +318,8 @@ result<providers_effect<events_stored>> decide(const providers_entity* all,
   if (!all->find(request.provider_id)) return fail(errc::no_such_provider);
   providers_effect<events_stored> done;
   if (request.place == 0) done.rows.emplace_back(delete_answer{request.provider_id});
-  done.rows.emplace_back(put_answer_piece{request.provider_id, request.place, request.bytes});
+  if (!request.bytes.empty())
+    done.rows.emplace_back(put_answer_piece{request.provider_id, request.place, request.bytes});
   return done;
 }
 

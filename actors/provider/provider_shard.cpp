@@ -99,6 +99,16 @@ public:
                });
   }
 
+  void kept_answer(const read_answer_piece& request, reply<answer_piece> answer) {
+    core_.load(load_answer_piece{request.id, static_cast<std::int32_t>(request.place)},
+               [answer](load_receipt& receipt) mutable {
+                 if (receipt.why.code != errc::none) return answer(receipt.why);
+                 auto* found = std::get_if<kept_piece>(&receipt.value);
+                 if (!found) return answer(failure{errc::not_found, {}, {}, {}});
+                 answer(answer_piece{std::move(found->bytes), found->more});
+               });
+  }
+
   void fetch_now(const call& c, const uuid& id, reply<provider_seen> answer) {
     if (const auto found = running_.find(id); found != running_.end())
       return wait(found->second, c, std::move(answer));
@@ -450,6 +460,10 @@ provider_shard_actor::behavior_type provider_shard_behavior(
     [&shard](const call& c, const read_event_history& m) {
       return admitted<event_history>(
         shard, c, [&shard, c, m](auto answer) { shard.history(c, m, std::move(answer)); });
+    },
+    [&shard](const call& c, const read_answer_piece& m) {
+      return admitted<answer_piece>(
+        shard, c, [&shard, m](auto answer) { shard.kept_answer(m, std::move(answer)); });
     },
     on_write_receipts(shard),
     on_acquire_receipt(shard),

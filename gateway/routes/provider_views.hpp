@@ -69,6 +69,10 @@ struct rejects {
   std::vector<rejected> items;
 };
 
+struct answer_request {
+  std::optional<std::uint32_t> piece;
+};
+
 struct event_change {
   std::int64_t version = 0;
   timestamp at;
@@ -120,6 +124,14 @@ inline glz::schema pause_rule() {
 } // namespace troupe::gateway::views
 
 // NOLINTBEGIN: glaze finds these by the names of the members
+
+template <>
+struct glz::json_schema<troupe::gateway::views::answer_request> {
+  schema piece{.description = "Which one; 0, the first, by default",
+               .examples = std::vector<std::string_view>{"0"},
+               .minimum = std::int64_t{0},
+               .maximum = std::int64_t{10'000}};
+};
 
 template <>
 struct glz::json_schema<troupe::gateway::views::new_provider> {

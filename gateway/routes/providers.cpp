@@ -176,6 +176,21 @@ task<result<void>> get_rejects(context& c) {
   co_return result<void>{};
 }
 
+task<result<void>> get_answer(context& c) {
+  const auto id = c.path_id(0);
+  if (!id) co_return fail(errc::no_such_provider);
+  auto query = c.query<views::answer_request>();
+  if (!query) co_return std::unexpected(std::move(query.error()));
+  const auto place = query->piece.value_or(0);
+  auto found = co_await c.ask<provider_actor>(*id, c.make_read(), read_answer_piece{*id, place});
+  if (!found) co_return std::unexpected(std::move(found.error()));
+  c.no_store();
+  if (found->more)
+    c.link_next("/v1/providers/" + to_string(*id) + "/answer?piece=" + std::to_string(place + 1));
+  c.reply_bytes(200, std::move(found->bytes));
+  co_return result<void>{};
+}
+
 std::optional<double> in_whole(const std::optional<std::int64_t>& units) {
   return units ? std::optional{static_cast<double>(*units) / 10'000} : std::nullopt;
 }
@@ -296,6 +311,20 @@ std::vector<route> provider_routes() {
      .answers = {{200, "The rejected events", &shape_of<views::rejects>()}},
      .problems = {errc::no_such_provider},
      .handle = get_rejects},
+    {.verb = http::method::get,
+     .path = "/v1/providers/{provider_id}/answer",
+     .id = "readAnswer",
+     .tag = "Providers",
+     .summary = "Download the provider's last whole answer as it came",
+     .description =
+       "Packed with gzip, in pieces: one after the other, as their Link fields have it, they make one file."
+       " Not found: nothing was fetched yet, or the answer was over 64 MiB when packed.",
+     .roles = only(role::operator_),
+     .query = &shape_of<views::answer_request>(),
+     .answers = {{200, "A piece of the answer"}},
+     .problems = {errc::not_found},
+     .media = "application/gzip",
+     .handle = get_answer},
     {.verb = http::method::get,
      .path = "/v1/events/{event_id}/history",
      .id = "listEventHistory",

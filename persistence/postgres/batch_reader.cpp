@@ -214,6 +214,8 @@ private:
       fence();
     } else if (const auto* history = std::get_if<load_event_history>(load.key)) {
       send(sql::load_event_changes).add(history->event_id).add(history->before).add(history->limit);
+    } else if (const auto* piece = std::get_if<load_answer_piece>(load.key)) {
+      send(sql::load_answer_piece).add(piece->provider_id).add(piece->place);
     } else {
       send(sql::load_providers).add(std::int64_t{0});
       send(sql::load_progress);
@@ -239,6 +241,11 @@ private:
         changes.push_back({history->event_id, results[0].int8(i, 0), results[0].time(i, 1),
                            results[0].text(i, 2), results[0].text(i, 3)});
       return changes;
+    }
+    if (const auto* piece = std::get_if<load_answer_piece>(load.key)) {
+      const auto& found = results[0];
+      if (found.size() == 0 || found.int4(0, 0) != piece->place) return std::monostate{};
+      return kept_piece{found.text(0, 1), found.size() > 1};
     }
     if (results[3].size() == 0) return std::monostate{};
     providers_image image{read_provider_rows(results[0]), {}, read_events(results[2])};

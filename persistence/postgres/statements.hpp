@@ -393,6 +393,12 @@ select version, at, changed, state from troupe.event_change
  where shard_id = $1::int and id = $2::uuid and version < $3::bigint
  order by version desc limit $4::int)"};
 
+/// The piece, and whether one more follows.
+inline constexpr statement load_answer_piece{"load_answer_piece", R"(
+select place, case when place = $3::int then bytes end from troupe.provider_answer
+ where shard_id = $1::int and provider_id = $2::uuid and place between $3::int and $3::int + 1
+ order by place)"};
+
 // -- reads over all shards: no lock, no shard ---------------------------------------------------------
 
 /// $1 games; $2, $3 the last (game, player) seen; $4 rows.

@@ -1,6 +1,9 @@
 """Providers of events: what their answers do to the search, and what operators see of them."""
 
+import gzip
 import pathlib
+import random
+import subprocess
 import threading
 from collections.abc import Iterator
 
@@ -237,6 +240,60 @@ def test_a_provider_that_misbehaves_is_visible_and_loses_nothing(
     provider.misbehave = None
     report = fetch(operator, added)
     assert (report["failure"], report["failures"]) == (None, 0)
+
+
+def test_the_last_whole_answer_can_be_downloaded(
+    cluster: Cluster,
+    server: Server,
+    api: Api,
+    operator: Session,
+    player: Session,
+    world: World,
+    provider: FeedServer,
+) -> None:
+    chosen = random.Random(3)
+    noise = (f"<!--{chosen.randbytes(10_000).hex()}-->" for _ in range(60))
+    provider.body = feed(event("1", "1", "Large"), *noise)  # of several pieces when packed
+    added = add(operator, provider)
+    path = f"/v1/providers/{added['id']}/answer"
+    problem(operator.get(path), 404, "not-found")
+    assert fetch(operator, added)["failure"] is None
+
+    def download() -> bytes:
+        got, target = b"", path
+        while target:
+            answer = operator.get(target)
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["content-type"] == "application/gzip"
+            assert len(answer.content) <= 256 * 1024
+            got += answer.content
+            target = answer.links.get("next", {}).get("url")
+        return gzip.decompress(got)
+
+    assert download() == provider.body
+    problem(operator.get(path, params={"piece": "99"}), 404, "not-found")
+    assert pointers(operator.get(path, params={"piece": "-1"})) == {"piece"}
+    problem(player.get(path), 403, "forbidden")
+    admin = world.of_role("operator")
+    words = ("providers", "--url", server.url, "--username", admin.name, "answer", added["id"])
+    done = subprocess.run(
+        [*cluster.arguments({}), *words],
+        env={**cluster.environment(), "TROUPE_API_PASSWORD": admin.password},
+        cwd=cluster.folder,
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+    )
+    assert gzip.decompress(done.stdout) == provider.body
+    # One that cannot be read is not kept, a smaller one takes the place of all pieces.
+    provider.body = provider.body[:1000]
+    assert fetch(operator, added)["failure"]
+    assert len(download()) > 500_000
+    provider.body = feed(event("1", "1", "Small"))
+    fetch(operator, added)
+    assert download() == provider.body
+    assert len(operator.get(path).links) == 0
+    shows(api, added, ["Small"])
 
 
 def test_a_provider_that_hangs_is_reported_and_holds_nobody_up(

@@ -75,6 +75,7 @@ const std::array kinds{
   kind<provider_actor, fetch_provider>(25, "fetch_provider"),
   kind<provider_actor, read_rejects>(26, "read_rejects"),
   kind<provider_actor, read_event_history>(27, "read_event_history"),
+  kind<provider_actor, read_answer_piece>(28, "read_answer_piece"),
 };
 
 } // namespace

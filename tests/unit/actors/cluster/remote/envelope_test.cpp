@@ -100,12 +100,13 @@ TEST_CASE("the first version's bytes are understood, and so are those of a later
 TEST_CASE("the numbers of requests are frozen") {
   register_message_types();
   constexpr std::string_view names[]{
-    "create_player",   "read_player",       "update_player",   "delete_player",  "read_credentials",
-    "settle_creation", "register_game",     "unregister_game", "list_library",   "open_session",
-    "rotate_session",  "close_session",     "reserve_name",    "confirm_name",   "release_name",
-    "lookup_name",     "claim_operation",   "create_studio",   "create_game",    "create_provider",
-    "change_provider", "delete_provider",   "read_provider",   "list_providers", "fetch_provider",
-    "read_rejects",    "read_event_history"};
+    "create_player",    "read_player",     "update_player",      "delete_player",
+    "read_credentials", "settle_creation", "register_game",      "unregister_game",
+    "list_library",     "open_session",    "rotate_session",     "close_session",
+    "reserve_name",     "confirm_name",    "release_name",       "lookup_name",
+    "claim_operation",  "create_studio",   "create_game",        "create_provider",
+    "change_provider",  "delete_provider", "read_provider",      "list_providers",
+    "fetch_provider",   "read_rejects",    "read_event_history", "read_answer_piece"};
   std::uint16_t number = 0;
   for (auto name : names) {
     const auto* kind = find_wire_kind(++number);
