@@ -219,6 +219,9 @@ exit_code serve(const configuration& config, const serve_options& options) {
                      callbacks_for(running, config, requests, at));
   if (auto opened = operations->start(); !opened)
     cannot(exit_code::config, "open the operations port", opened.error());
+  else
+    log::info("serve", "operations_listening",
+              {{"admin_url", url_of("http", values.operations.address, operations->port())}});
 
   auto deadline = steady_clock::now() + patience;
   while (!why && !running.serving()) {

@@ -369,11 +369,15 @@ class Cluster:
 
     def serve(self, **settings: str) -> Server:
         """A started server. In names of settings, `__` stands for the dot."""
+        return self.prepare(**settings).start()
+
+    def prepare(self, **settings: str) -> Server:
+        """One that is not started yet."""
         chosen = {name.replace("__", "."): value for name, value in settings.items()}
         log = self.folder / f"serve-{len(self.servers)}.log"
         server = Server(self.arguments(chosen), self.environment(), log)
         self.servers.append(server)
-        return server.start()
+        return server
 
 
 @contextlib.contextmanager

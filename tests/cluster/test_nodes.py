@@ -34,9 +34,14 @@ def certify(cluster: Cluster, node: str) -> dict[str, str]:
     }
 
 
+def prepare(cluster: Cluster, node: str, **more: str) -> Server:
+    """A node of the cluster that is not started yet."""
+    return cluster.prepare(cluster__node=node, **certify(cluster, node), **LEASE, **more)
+
+
 def start(cluster: Cluster, node: str, **more: str) -> Server:
     """A node of the cluster."""
-    return cluster.serve(cluster__node=node, **certify(cluster, node), **LEASE, **more)
+    return prepare(cluster, node, **more).start()
 
 
 def owners(server: Server) -> dict[tuple[str, int], str]:
