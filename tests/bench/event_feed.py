@@ -1,5 +1,6 @@
 """Feeds of events for the measure events and the HTTP server that gives them."""
 
+import contextlib
 import dataclasses
 import datetime
 import http.server
@@ -16,6 +17,7 @@ VARIANTS = (
 )
 
 Feed = Callable[[], Iterator[bytes]]
+BadAnswer = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +84,8 @@ def searched(events: list[Planned]) -> Iterator[bytes]:
     )
 
 
-def large(edition: int) -> Iterator[bytes]:
-    """LARGE_EVENTS events with LARGE_ZONES zones each, in a year that nobody searches. Another edition has other prices."""
+def large(edition: int, events: int = LARGE_EVENTS) -> Iterator[bytes]:
+    """Events with LARGE_ZONES zones each, in a year that nobody searches. Another edition has other prices."""
 
     def zones(variant: int) -> bytes:
         chosen = random.Random(variant)
@@ -103,14 +105,16 @@ def large(edition: int) -> Iterator[bytes]:
             starts + datetime.timedelta(minutes=number + 90),
             variants[number % VARIANTS],
         )
-        for number in range(LARGE_EVENTS)
+        for number in range(events)
     )
 
 
 class FeedServer:
-    """Gives the feed of each path; `bytes_of` tells how long it was. Its threads do little besides sending."""
+    """Gives the feed of each path; `bytes_of` tells how long it was. Its threads do little besides sending.
+    A path of `bad` gets what no good provider answers; its connection ends with that.
+    """
 
-    def __init__(self, feeds: dict[str, Feed]):
+    def __init__(self, feeds: dict[str, Feed], bad: dict[str, BadAnswer] | None = None):
         class Handler(http.server.BaseHTTPRequestHandler):
             """One request."""
 
@@ -118,6 +122,11 @@ class FeedServer:
 
             def do_GET(self) -> None:  # pylint: disable=invalid-name
                 """Sends the parts one by one."""
+                if answer := (bad or {}).get(self.path):
+                    self.close_connection = True
+                    with contextlib.suppress(OSError):  # the other side may have had enough
+                        answer(self)
+                    return
                 parts = list(feeds[self.path]())
                 length = sum(len(part) for part in parts)
                 outer.bytes_of[self.path] = length

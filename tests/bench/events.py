@@ -15,6 +15,7 @@ from peer import make_peer_tables
 from process_memory import Memory
 from processes import Failure, Process, poll
 from provider_operator import Fetching, Operator
+from provider_states import measure_provider_states
 from report import Figure, per_second, say
 from searches import EVENTS, RANGES, SEARCH_RATE, body_of, paced_search, write_ranges
 from workbench import Bench, CONNECTIONS
@@ -194,6 +195,7 @@ def measure_events(bench: Bench) -> None:
         measure_large_fetch(bench, process, feeds, operator)
         changing = operator.add("Changing halls", feeds.url("/changing"))
         measure_search_latency(bench, port, file, operator, changing)
+    measure_provider_states(bench, config, file)
     sql(bench.pg[0], "drop database if exists peer_events with (force)")
     for server in bench.pg:
         sql(server, "drop database if exists troupe_events with (force)")

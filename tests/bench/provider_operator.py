@@ -40,8 +40,8 @@ class Operator:
         body = {"name": name, "url": url, "paused": True, "time_zone": "UTC"}
         return f"/v1/providers/{self.ask('POST', '/v1/providers', body)['id']}"
 
-    def fetch(self, provider: str) -> tuple[dict, float]:
-        """One whole fetch: what came of it, and its seconds."""
+    def fetch(self, provider: str, failure: str | None = None) -> tuple[dict, float]:
+        """One whole fetch: what came of it, and its seconds. `failure` is how it has to fail, if it has to."""
         before = self.ask("GET", provider)["fetch"]["started_at"]
         started = time.monotonic()
         report = self.ask("POST", f"{provider}/fetch")
@@ -54,17 +54,21 @@ class Operator:
 
         if not poll(ended, 120):
             raise Failure(f"a fetch does not end: {report}")
-        if report["failure"] or report["rejected"]:
+        if report["failure"] != failure or report["rejected"]:
             raise Failure(f"a fetch went wrong: {report}")
         return report, time.monotonic() - started
 
 
 class Fetching:
-    """Fetches a provider again and again while it is entered."""
+    """Fetches a provider again and again while it is entered, each time with a pause of some seconds after it."""
 
-    def __init__(self, operator: Operator, provider: str):
+    def __init__(
+        self, operator: Operator, provider: str, expected: str | None = None, pause: float = 0
+    ):
         self.operator = operator
         self.provider = provider
+        self.expected = expected  # how each fetch has to fail; nothing: none may
+        self.pause = pause
         self.done = threading.Event()
         self.begun = threading.Event()
         self.fetches: list[tuple[dict, float]] = []
@@ -76,7 +80,8 @@ class Fetching:
         try:
             while not self.done.is_set():
                 self.begun.set()
-                self.fetches.append(self.operator.fetch(self.provider))
+                self.fetches.append(self.operator.fetch(self.provider, self.expected))
+                self.done.wait(self.pause)
         except (Failure, OSError, http.client.HTTPException) as error:
             self.failure = Failure(f"a fetch during the load: {error}")
 
