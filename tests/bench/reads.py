@@ -52,8 +52,8 @@ def measure_get(bench: Bench, world: World, port: int, peer_port: int) -> None:
 def linked_nodes(bench: Bench, world: World, mode: str) -> Iterator[tuple[int, int]]:
     """The ports of a node that owns all shards and of one that owns none, with links between them."""
 
-    def flags(node: str, roles: str) -> list[str]:
-        chosen = [f"--cluster.node={node}", f"--cluster.roles={roles}", f"--links.mode={mode}"]
+    def flags(node: str, *more: str) -> list[str]:
+        chosen = [f"--cluster.node={node}", f"--links.mode={mode}", *more]
         chosen += ["--cluster.drain_delay=0s"]
         if mode == "tls":
             for setting, file in (("certificate", f"{node}.crt"), ("key", f"{node}.key")):
@@ -66,9 +66,9 @@ def linked_nodes(bench: Bench, world: World, mode: str) -> Iterator[tuple[int, i
     bench.troupe("certs", "ca", *out, config=world.config)
     for node in ("owner", "gateway"):
         bench.troupe("certs", "node", node, "--ip", "127.0.0.1", *out, config=world.config)
-    owner = flags("owner", "gateway,directory,player,catalog,provider")
-    with bench.serving(world.config, *owner, name="owner") as (there, _):
-        with bench.serving(world.config, *flags("gateway", "gateway"), name="gateway") as (here, _):
+    gateway = flags("gateway", "--cluster.roles=gateway")
+    with bench.serving(world.config, *flags("owner"), name="owner") as (there, _):
+        with bench.serving(world.config, *gateway, name="gateway") as (here, _):
             for port in (there, here):  # warm
                 bench.wrk(port, 2, "me", world.hot_tokens)
             yield there, here
