@@ -8,7 +8,7 @@
 #include <string>
 
 #include "app/command_line.hpp"
-#include "app/drill/http_client.hpp"
+#include "app/http/http_client.hpp"
 #include "gateway/routes/provider_views.hpp"
 
 namespace troupe {
@@ -17,12 +17,13 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace views = gateway::views;
-using verb = drill::http_client::verb;
+using verb = http_client::verb;
 
 constexpr auto request_limit = 30s;
 
 struct provider_options {
   std::string url = "http://127.0.0.1:8000";
+  std::string ca_file;
   std::string username;
   std::string password;
   bool json = false;
@@ -33,19 +34,18 @@ struct provider_options {
 
 /// What the API's token endpoint answers, as far as it matters here.
 struct connection {
-  drill::http_client client;
+  http_client client;
   std::string token;
 };
 
-failure problem_in(const drill::http_answer& answer) {
+failure problem_in(const http_answer& answer) {
   return {errc::invalid_field,
           "the API answered " + std::to_string(answer.status) + ": " + answer.body,
           {},
           {}};
 }
 
-result<drill::http_answer> send(connection& to, verb method, std::string target,
-                                std::string body = {}) {
+result<http_answer> send(connection& to, verb method, std::string target, std::string body = {}) {
   auto answer = to.client.send(
     {.method = method, .target = std::move(target), .token = to.token, .body = std::move(body)},
     request_limit);
@@ -69,7 +69,7 @@ std::string form_encoded(std::string_view text) {
 }
 
 result<connection> log_in(const provider_options& options) {
-  auto client = drill::http_client::make(options.url);
+  auto client = http_client::make(options.url, options.ca_file);
   if (!client) return std::unexpected(std::move(client.error()));
   auto answer = client->send(
     {.method = verb::post,
@@ -155,6 +155,11 @@ void add_providers_command(CLI::App& root, command_line& line) {
   providers->add_option("--url", options->url, "Of the public API")
     ->envname("TROUPE_API_URL")
     ->capture_default_str();
+  providers
+    ->add_option("--ca-file", options->ca_file,
+                 "PEM of the authorities to trust for https; the system's else")
+    ->envname("TROUPE_API_CA_FILE")
+    ->check(CLI::ExistingFile);
   providers->add_option("--username", options->username, "Of an operator")
     ->envname("TROUPE_API_USERNAME")
     ->required();

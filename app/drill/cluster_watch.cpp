@@ -4,7 +4,7 @@
 #include <fstream>
 #include <optional>
 
-#include "app/drill/http_client.hpp"
+#include "app/http/http_client.hpp"
 #include "base/json.hpp"
 
 namespace troupe::drill {

@@ -14,8 +14,8 @@
 
 #include "app/drill/checker.hpp"
 #include "app/drill/cluster_watch.hpp"
-#include "app/drill/http_client.hpp"
 #include "app/drill/process_memory.hpp"
+#include "app/http/http_client.hpp"
 #include "base/stable_hash.hpp"
 #include "gateway/keys.hpp"
 #include "persistence/evidence.hpp"

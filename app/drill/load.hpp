@@ -10,7 +10,7 @@
 
 #include "app/drill/cluster_file.hpp"
 #include "app/drill/history.hpp"
-#include "app/drill/http_client.hpp"
+#include "app/http/http_client.hpp"
 
 namespace troupe::drill {
 

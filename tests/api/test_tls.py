@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from client import PASSWORD, fresh_name
-from troupe_server import Cluster, Server
+from troupe_server import Cluster, Server, World
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def tls_server(cluster: Cluster, certificate: tuple[str, str]) -> Iterator[Server]:
+def tls_server(cluster: Cluster, world: World, certificate: tuple[str, str]) -> Iterator[Server]:
     """One that speaks HTTPS."""
+    assert world.players
     running = cluster.serve(
         http__tls_certificate_file=certificate[0], http__tls_key_file=certificate[1]
     )
@@ -52,6 +53,22 @@ def address(server: Server) -> tuple[str, int]:
     """Of the public port."""
     url = httpx.URL(server.url)
     return url.host, url.port
+
+
+def test_commands_speak_tls_and_know_whom_to_trust(
+    cluster: Cluster, tls_server: Server, certificate: tuple[str, str], world: World
+) -> None:
+    admin = world.of_role("operator")
+    words = ("--username", admin.name, "--password", admin.password)
+    here = ("--url", tls_server.url)
+    trusting = ("providers", *words, *here, "--ca-file", certificate[0])
+    assert "circuit" in cluster.command(*trusting, "list").stdout
+    stranger = cluster.command("providers", *words, *here, "list", check=False)
+    assert stranger.returncode == 69
+    assert "self-signed certificate" in stranger.stderr
+    plain = tls_server.url.replace("https://", "http://")
+    wrong = cluster.command("providers", *words, "--url", plain, "list", check=False)
+    assert wrong.returncode == 69, wrong.stderr
 
 
 def test_requests_are_answered_over_tls(tls_server: Server, certificate: tuple[str, str]) -> None:

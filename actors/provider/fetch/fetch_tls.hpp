@@ -9,7 +9,7 @@
 
 #include "actors/provider/fetch/problem.hpp"
 
-// For this folder's sources only.
+// For this folder's sources and the HTTP client of commands.
 
 namespace troupe::provider {
 

@@ -7,7 +7,7 @@
 
 namespace troupe::provider {
 
-/// Where a request goes. For this folder's sources only.
+/// Where a request goes. For this folder's sources and the HTTP client of commands.
 struct fetch_target {
   bool tls = false;
   std::string host; ///< a name or an address, without brackets
