@@ -11,6 +11,7 @@
 #include <toml++/toml.hpp>
 #include <variant>
 
+#include "base/family.hpp"
 #include "base/text.hpp"
 #include "config/table.hpp"
 
@@ -571,11 +572,12 @@ private:
   }
 
   void check_roles(const std::string& where) {
-    static constexpr std::array<std::string_view, 4> roles{"gateway", "directory", "player",
-                                                           "catalog"};
-    for (const auto& role : config_.values.cluster.roles)
-      if (!std::ranges::contains(roles, role))
-        complain(where, in_quotes(role) + " is no role: gateway, directory, player or catalog");
+    for (const auto& role : config_.values.cluster.roles) {
+      if (role == "gateway" || parse_family(role)) continue;
+      std::string known = "gateway";
+      for (const auto& info : families) known.append(", ").append(info.name);
+      complain(where, in_quotes(role) + " is no role; there are " + known);
+    }
   }
 
   template <class Where>

@@ -268,7 +268,7 @@ const std::array table{
   setting{"cluster.roles",
           TROUPE_IN(cluster.roles),
           "What this node does: gateway, and the families of shards it hosts (directory, player, "
-          "catalog); empty for everything.",
+          "catalog, provider); empty for everything.",
           {0, 16}},
   setting{"cluster.weight",
           TROUPE_IN(cluster.weight),

@@ -64,6 +64,8 @@ public:
     end.events = events_;
     end.rejected = rejected_;
     end.changed = changed_;
+    // Before whoever waits for it hears of the end, and may ask for the next.
+    what_.service->ended();
     if (!unknown_) {
       what_.service->probe().ended(what_.order.provider, end);
       ask(std::move(end));
@@ -213,7 +215,6 @@ fetcher_actor::behavior_type fetcher(fetcher_actor::pointer self) {
   return {
     [self](run_fetch& what) {
       carry_out_politely(self->system(), what);
-      what.service->ended();
       self->quit();
     },
   };

@@ -73,7 +73,7 @@ public:
   /// Ends what runs, within a fraction of a second; nothing starts from then on.
   void stop() noexcept { stopping_.store(true); }
   bool stopping() const noexcept { return stopping_.load(std::memory_order_relaxed); }
-  void ended() noexcept { running_.give_back(); } ///< a fetcher's last word
+  void ended() noexcept { running_.give_back(); } ///< of a fetcher, before it tells its end
 
 private:
   const fetch_service_settings settings_;

@@ -33,7 +33,6 @@ def server(cluster: Cluster, world: World) -> Iterator[Server]:
     running = cluster.serve(
         providers__allow_private="true",
         providers__poll="200ms",
-        providers__fetches="16",  # a place is free again a little later than a fetch's end is told
         providers__connect_timeout="1s",
         providers__idle_timeout="1500ms",
         providers__total_timeout="10s",

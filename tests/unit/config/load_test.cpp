@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "base/family.hpp"
 #include "config/render.hpp"
 #include "config/table.hpp"
 
@@ -190,6 +191,15 @@ TEST_CASE("settings that contradict each other are errors") {
   CHECK(mentions(found, "default", "operations.port is the same as http.port"));
   CHECK(mentions(found, "flag --auth.refresh_token_lifetime", "shorter"));
   CHECK(loaded({.flags = {{"http.port", "0"}, {"operations.port", "0"}}}).values.http.port == 0);
+}
+
+TEST_CASE("a node may be a gateway and host any family") {
+  std::string all = "gateway";
+  for (const auto& info : families) all.append(",").append(info.name);
+  CHECK(loaded({.flags = {{"cluster.roles", all}}}).values.cluster.roles.size() ==
+        families.size() + 1);
+  CHECK(mentions(problems({.flags = {{"cluster.roles", "gateway,players"}}}),
+                 "flag --cluster.roles", "\"players\" is no role; there are gateway, directory"));
 }
 
 // -- secrets ------------------------------------------------------------------------------------------
