@@ -26,7 +26,7 @@ struct drain_options {
 exit_code drain(command_line& line, const drain_options& options) {
   auto config = line.load(command_line::needs::nothing);
   if (!config) return config.error();
-  auto asked = ask_operations(config->values, true, "/drain", request_limit);
+  auto asked = ask_operations(config->values, http_client::verb::post, "/drain", request_limit);
   if (!asked) return give_up(exit_code::no, asked.error());
   if (asked->status != 202)
     return give_up(exit_code::no, "the operations port answers " + std::to_string(asked->status));
@@ -36,7 +36,7 @@ exit_code drain(command_line& line, const drain_options& options) {
   }
   const auto deadline = steady_clock::now() + std::chrono::seconds{options.timeout_s};
   // Its operations port is the last thing that goes.
-  while (ask_operations(config->values, false, "/livez", request_limit)) {
+  while (ask_operations(config->values, http_client::verb::get, "/livez", request_limit)) {
     if (steady_clock::now() > deadline)
       return give_up(exit_code::temporary,
                      "the node has not ended within " + std::to_string(options.timeout_s) + " s");

@@ -20,8 +20,8 @@ struct health_options {
 exit_code check(command_line& line, const health_options& options) {
   auto config = line.load(command_line::needs::nothing);
   if (!config) return config.error();
-  auto answer = ask_operations(config->values, false, options.ready ? "/readyz" : "/livez",
-                               time_limit);
+  auto answer = ask_operations(config->values, http_client::verb::get,
+                               options.ready ? "/readyz" : "/livez", time_limit);
   if (!answer) return give_up(exit_code::no, answer.error());
   if (answer->status != 200)
     return give_up(exit_code::no, "the operations port answers " + std::to_string(answer->status));
