@@ -327,6 +327,9 @@ void node::spawn_shards(const settings& config) {
     caf::anon_send(event_copy_, refresh_events{});
     links_->nudge_all(remote::nudge_kind::events);
   };
+  auto start_fetch = [this](fetch_order order, fetch_listener listener) {
+    return fetches_->start(*system_, std::move(order), std::move(listener));
+  };
 
   std::size_t max_sessions = config.auth.max_sessions;
   for (const auto& info : families) {
@@ -346,7 +349,9 @@ void node::spawn_shards(const settings& config) {
                                          {&catalog_, table_.get(), max_sessions, catalog_changed}));
           break;
         case family::provider:
-          place(ref, spawn_provider_shard(*system_, settings_of(ref), {fetches_, events_changed}));
+          place(ref, spawn_provider_shard(
+                       *system_, settings_of(ref),
+                       {start_fetch, config.providers.allow_private, events_changed}));
           break;
       }
     }

@@ -60,7 +60,6 @@ public:
   fetch_service(const fetch_service_settings& settings,
                 std::shared_ptr<boost::asio::ssl::context> tls, metric_registry& metrics);
 
-  const fetch_service_settings& settings() const noexcept { return settings_; }
   fetch_probe& probe() noexcept { return probe_; }
   boost::asio::ssl::context& tls() noexcept { return *tls_; }
 

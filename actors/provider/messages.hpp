@@ -11,11 +11,12 @@
 #include "actors/type_ids.hpp"
 
 // What a shard of providers and the fetchers that it starts on its own node say to each other.
+// Every message of a fetcher may be refused: `not_found` when the shard knows of no such fetch (any more), which
+// shall stop then; `no_such_provider` when its provider was deleted meanwhile.
 
 namespace troupe {
 
 /// Events and rejects of the answer that is being read, in its order. Answered when they are stored.
-/// Errors: `not_found` when the shard knows of no such fetch (any more): it shall stop.
 struct store_events {
   uuid provider_id;
   std::uint64_t fetch = 0; ///< the shard's number for it

@@ -73,12 +73,13 @@ public:
   }
 
   provider_seen seen(const known_provider& known) const {
-    auto shown = known;
+    auto shown = view_of(known);
     if (const auto found = running_.find(known.record.id); found != running_.end()) {
-      shown.progress.running = true;
-      shown.progress.started_at = found->second.started_at;
+      shown.fetch.running = true;
+      shown.fetch.started_at = found->second.started_at;
+      shown.circuit = circuit_of(shown.fetch);
     }
-    return view_of(shown);
+    return shown;
   }
 
   void history(const call& c, const read_event_history& request, reply<event_history> answer) {
@@ -175,30 +176,18 @@ public:
                {"changed", m.changed},
                {"ms", m.took_ms}});
     plan_next(m, run);
-    return internal<provider_seen>(
-      [m, run = std::make_shared<running_fetch>(std::move(run))](const providers_entity* all) {
-        auto decided = decide(all, m, now());
-        if (decided) {
-          decided->apply = [run, answer = decided->answer, apply = std::move(decided->apply)](
-                             std::optional<providers_entity>& found) mutable {
-            apply(found);
-            for (auto& one : run->waiting) one.answer(answer);
-          };
-        } else {
-          for (auto& one : run->waiting) one.answer(decided.error());
-        }
-        return decided;
-      });
+    auto promise = self_->make_response_promise<outcome<provider_seen>>();
+    run_internal<provider_seen>(
+      end_answer{reply<outcome<provider_seen>>{promise}, std::move(run.waiting)},
+      [m](const providers_entity* all) { return decide(all, m, now()); });
+    return promise;
   }
 
   // -- time -----------------------------------------------------------------------------------------
 
-  /// Its interval may be another one.
-  void plan_anew(const uuid& id) { due_.erase(id); }
-
   void look() {
     self_->delayed_send(self_, look_interval, fetch_due{});
-    const auto when = clock::now();
+    const auto when = time();
     for (auto& [id, run] : running_)
       std::erase_if(run.waiting, [&](waiting_answer& one) {
         if (one.until > when) return false;
@@ -225,9 +214,30 @@ private:
     clock::time_point began;
     std::uint32_t failures = 0; ///< before it
     std::chrono::seconds interval{0};
+    std::int64_t version = 0; ///< of the provider's record then
     std::unordered_set<event_key, event_key_hash> seen;
     provider_rejects rejects;
     std::vector<waiting_answer> waiting;
+  };
+
+  /// Tells a fetcher that its end is stored, or why it is not, and everybody who waits for that.
+  struct end_answer {
+    reply<outcome<provider_seen>> fetcher;
+    std::vector<waiting_answer> waiting;
+
+    void operator()(outcome<provider_seen> ended) {
+      for (auto& one : waiting) one.answer(ended.value);
+      fetcher(std::move(ended));
+    }
+    void operator()(const failure& why) {
+      for (auto& one : waiting) one.answer(why);
+      fetcher(why);
+    }
+  };
+  /// When a provider is fetched next, as its record of one version wants it.
+  struct next_fetch {
+    std::int64_t version = 0;
+    clock::time_point due;
   };
 
   void wait(running_fetch& run, const call& c, reply<provider_seen> answer) {
@@ -270,14 +280,18 @@ private:
   }
 
   /// A command that no client sent.
-  template <class Answer, class Decide>
-  caf::result<outcome<Answer>> internal(Decide decide) {
+  template <class Answer, class Reply, class Decide>
+  void run_internal(Reply answer, Decide decide) {
     call c;
     c.op_id = make_uuid_v7();
-    c.deadline = clock::now() + command_time;
+    c.deadline = time() + command_time;
+    run_command<Answer>(core_, entities_, c, the_providers, std::move(answer), std::move(decide));
+  }
+
+  template <class Answer, class Decide>
+  caf::result<outcome<Answer>> internal(Decide decide) {
     auto promise = self_->make_response_promise<outcome<Answer>>();
-    run_command<Answer>(core_, entities_, c, the_providers, reply<outcome<Answer>>{promise},
-                        std::move(decide));
+    run_internal<Answer>(reply<outcome<Answer>>{promise}, std::move(decide));
     return promise;
   }
 
@@ -287,12 +301,14 @@ private:
   }
 
   void begin_due(const providers_entity& all) {
-    const auto when = clock::now();
+    const auto when = time();
     for (const auto& [id, known] : all.providers) {
       if (known.record.deleted || known.record.paused || running_.contains(id)) continue;
-      const auto [due, fresh] = due_.try_emplace(id, clock::time_point{});
-      if (fresh) due->second = first_due(known, when);
-      if (due->second <= when && !begin(known)) break; // no more may run now
+      auto& next = due_[id];
+      // Its interval may be another one since.
+      if (next.version != known.record.version)
+        next = {known.record.version, first_due(known, when)};
+      if (next.due <= when && !begin(known)) break; // no more may run now
     }
   }
 
@@ -307,19 +323,16 @@ private:
     order.request.if_modified_since = known.progress.last_modified;
     order.format = record.format;
     order.answer_digest = known.progress.answer_digest;
-    if (!dependencies_.fetches->start(self_->system(), std::move(order),
-                                      caf::actor_cast<fetch_listener>(self_)))
+    if (!dependencies_.start_fetch(std::move(order), caf::actor_cast<fetch_listener>(self_)))
       return false;
-    running_fetch run;
+    auto& run = running_[record.id];
     run.number = last_number_;
     run.started_at = now();
-    run.began = clock::now();
+    run.began = time();
     run.failures = known.progress.failures;
     run.interval = std::chrono::seconds{record.interval_s};
-    run.shown = view_of(known);
-    run.shown.fetch.running = true;
-    run.shown.fetch.started_at = run.started_at;
-    running_.emplace(record.id, std::move(run));
+    run.version = record.version;
+    run.shown = seen(known);
     return true;
   }
 
@@ -335,9 +348,7 @@ private:
       const std::optional<std::string> format{request.format};
       const std::optional<std::string> zone{request.time_zone};
       if (url)
-        if (auto valid = provider::validate_provider_url(
-              *url, dependencies_.fetches->settings().allow_private);
-            !valid)
+        if (auto valid = provider::validate_provider_url(*url, dependencies_.allow_private); !valid)
           refuse("/url", valid.error().detail);
       if (format && !format->empty() && !find_feed_format(*format))
         refuse("/format", "is none of " + feed_format_names());
@@ -347,6 +358,7 @@ private:
     return wrong;
   }
 
+  clock::time_point time() const { return self_->clock().now(); }
   double chance() { return std::uniform_real_distribution<>{}(random_); }
 
   /// By the wall clock, so that a new owner keeps the interval; a clock that jumps costs one interval.
@@ -358,16 +370,14 @@ private:
   }
 
   void plan_next(const end_fetch& m, const running_fetch& run) {
-    auto& due = due_[m.provider_id];
-    if (m.failure.empty()) {
-      due = run.began + run.interval;
-      return;
-    }
+    auto& next = due_[m.provider_id];
+    next = {run.version, run.began + run.interval};
+    if (m.failure.empty()) return;
     fetch_progress progress;
     progress.failures = run.failures + 1;
     auto pause = pause_after_failure(progress, run.interval, chance());
     if (m.retry_after) pause = std::max<std::chrono::milliseconds>(pause, *m.retry_after);
-    due = clock::now() + pause;
+    next.due = time() + pause;
   }
 
   static event_change change_of(const event_change_record& row) {
@@ -387,7 +397,7 @@ private:
   provider_dependencies dependencies_;
   std::minstd_rand random_;
   std::map<uuid, running_fetch> running_;
-  std::map<uuid, clock::time_point> due_;
+  std::map<uuid, next_fetch> due_;
   std::uint64_t last_number_ = 0;
   bool looking_ = false; ///< in line for the providers
   shard_core core_;
@@ -413,7 +423,6 @@ provider_shard_actor::behavior_type provider_shard_behavior(
       });
     },
     [&shard](const call& c, const change_provider& m) {
-      shard.plan_anew(m.id);
       return admitted<outcome<provider_seen>>(shard, c, [&shard, c, m](auto answer) {
         shard.command<provider_seen>(c, m, std::move(answer));
       });

@@ -2,7 +2,6 @@
 
 #include <caf/all.hpp>
 #include <functional>
-#include <memory>
 
 #include "actors/api/interfaces.hpp"
 #include "actors/provider/fetcher.hpp"
@@ -15,7 +14,9 @@ using provider_shard_actor = provider_actor::extend_with<shard_actor>::extend_wi
   fetch_listener>::extend<caf::result<void>(fetch_due)>;
 
 struct provider_dependencies {
-  std::shared_ptr<fetch_service> fetches; ///< the node's
+  /// Starts a fetch that tells the listener what it reads. False: no more may run now; try again later.
+  std::function<bool(fetch_order, fetch_listener)> start_fetch;
+  bool allow_private = false;      ///< also addresses that are not public
   std::function<void()> on_change; ///< after events or providers have changed and are durable
 };
 

@@ -90,8 +90,8 @@ result<outcome<Answer>> replay(const call& c, const stored_operation& stored) {
 
 /// Answers a repeated command that cannot be carried out (any more): an earlier execution may have its
 /// answer in the ledger. Without one the answer is `why`.
-template <class Answer>
-void replay_or_refuse(shard_core& core, const call& c, failure why, reply<outcome<Answer>> answer) {
+template <class Answer, class Reply>
+void replay_or_refuse(shard_core& core, const call& c, failure why, Reply answer) {
   if (!c.repeated()) return answer(why);
   core.load(load_operation{c.op_id},
             [c, why = std::move(why), answer](load_receipt& found) mutable {
@@ -123,10 +123,11 @@ Result guarded(Decide& decide, Argument argument) {
 
 /// Carries out a command on one entity. `decide` gets the entity (nullptr: there is none) and gives an
 /// `effect` or the reason against it; it must not keep the pointer. Commands on one key run one after
-/// the other, on different keys side by side.
-template <class Answer, class Key, class Value, class Decide>
+/// the other, on different keys side by side. `answer` is a `reply<outcome<Answer>>` or what is called like
+/// one.
+template <class Answer, class Key, class Value, class Reply, class Decide>
 void run_command(shard_core& core, entity_store<Key, Value>& store, const call& c, const Key& key,
-                 reply<outcome<Answer>> answer, Decide decide) {
+                 Reply answer, Decide decide) {
   operation_mark mark;
   if (c.repeated()) {
     if (!core.begin_operation(c.op_id))

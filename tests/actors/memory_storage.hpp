@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <ranges>
 #include <set>
 #include <utility>
 #include <vector>
@@ -26,7 +27,9 @@ struct memory_tables {
   std::map<uuid, std::int64_t> counters;
   catalog_image catalog;
   providers_image providers;
-  std::vector<event_change_record> event_changes;
+  std::vector<event_change_record> event_changes; ///< in the order of their commits
+  std::map<uuid, std::string> event_zones;
+  std::map<uuid, std::map<std::int32_t, std::string>> answers; ///< pieces by provider and place
 
   bool hold = false;          ///< keep units until `release_held`
   bool refuse_writes = false; ///< answer storage_unavailable
@@ -83,8 +86,13 @@ struct memory_tables {
       });
       providers.progress.push_back(r->row);
     }
-    if (auto* r = std::get_if<put_event>(&row)) replace_by_id(providers.events, r->row);
+    if (auto* r = std::get_if<put_event>(&row)) {
+      replace_by_id(providers.events, r->row);
+      if (r->zones) event_zones[r->row.id] = *r->zones;
+    }
     if (auto* r = std::get_if<put_event_change>(&row)) event_changes.push_back(r->row);
+    if (auto* r = std::get_if<put_answer_piece>(&row)) answers[r->provider_id][r->place] = r->bytes;
+    if (auto* r = std::get_if<delete_answer>(&row)) answers.erase(r->provider_id);
     if (auto* r = std::get_if<put_job>(&row)) jobs[{shard, r->row.id}] = r->row;
     if (auto* r = std::get_if<delete_job>(&row)) jobs.erase({shard, r->id});
   }
@@ -122,6 +130,15 @@ struct memory_tables {
     for (auto& request : std::exchange(held, {})) answer(request, commit(request));
   }
 
+  std::vector<event_change_record> last_changes(const load_event_history& wanted) const {
+    std::vector<event_change_record> found;
+    for (const auto& change : std::views::reverse(event_changes))
+      if (change.event_id == wanted.event_id && change.version < wanted.before &&
+          found.size() < static_cast<std::size_t>(wanted.limit))
+        found.push_back(change);
+    return found;
+  }
+
   load_value value_of(shard_ref shard, const load_key& key) {
     ++loads;
     if (auto* by_id = std::get_if<load_player>(&key)) {
@@ -142,6 +159,8 @@ struct memory_tables {
       return catalog;
     } else if (std::holds_alternative<load_providers>(key)) {
       return providers;
+    } else if (auto* of_event = std::get_if<load_event_history>(&key)) {
+      return last_changes(*of_event);
     }
     return {};
   }
