@@ -328,6 +328,20 @@ CAF_TEST(a batch whose commit was in doubt counts once) {
 
 // -- providers --------------------------------------------------------------------------------------
 
+CAF_TEST(a change to what is there already is stored for its key and tells nobody) {
+  const auto told = changes;
+  const auto c = keyed_call(1);
+  change_provider same;
+  same.id = acme;
+  same.name = "Acme";
+  CAF_REQUIRE(ask<seen_answer>(providers, c, same).value);
+  CAF_CHECK_EQUAL(changes, told);
+  CAF_CHECK_EQUAL(see(acme).version, 1);
+  auto again = ask<seen_answer>(providers, c, same);
+  CAF_REQUIRE(again.value);
+  CAF_CHECK(again.value->replayed);
+}
+
 CAF_TEST(an address or a format or a zone that cannot be is refused by its field) {
   const auto detail = [&](auto set) {
     create_provider wanted{make_uuid_v7(), "Acme", "http://feeds.example/", {}, 60, "UTC", false};
