@@ -161,6 +161,10 @@ struct memory_tables {
       return providers;
     } else if (auto* of_event = std::get_if<load_event_history>(&key)) {
       return last_changes(*of_event);
+    } else if (auto* piece = std::get_if<load_answer_piece>(&key)) {
+      const auto& pieces = answers[piece->provider_id];
+      if (const auto found = pieces.find(piece->place); found != pieces.end())
+        return kept_piece{found->second, std::next(found) != pieces.end()};
     }
     return {};
   }

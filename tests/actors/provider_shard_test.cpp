@@ -184,6 +184,21 @@ CAF_TEST(the pieces of an answer take the place of the one before and go with th
   CAF_CHECK_EQUAL(tables.answers.count(acme), 0u);
 }
 
+CAF_TEST(the kept answer is read piece by piece) {
+  const auto piece = [&](std::uint32_t place) {
+    return ask<answer_piece>(providers, fresh_call(), read_answer_piece{acme, place});
+  };
+  CAF_CHECK(refused(piece(0), errc::not_found));
+  keep(current(), 0, "first");
+  keep(current(), 1, "second");
+  CAF_REQUIRE(piece(0).value && piece(1).value);
+  CAF_CHECK_EQUAL(piece(0).value->bytes, "first");
+  CAF_CHECK(piece(0).value->more);
+  CAF_CHECK_EQUAL(piece(1).value->bytes, "second");
+  CAF_CHECK(!piece(1).value->more);
+  CAF_CHECK(refused(piece(2), errc::not_found));
+}
+
 CAF_TEST(only so many wait for the end of a fetch) {
   std::vector<box<provider_seen>> waiting;
   for (int i = 0; i < 100; ++i) waiting.push_back(join(acme));
