@@ -10,8 +10,8 @@
 #include "base/uuid.hpp"
 
 // Messages of the provider family: who publishes feeds of events, what their fetches came to, and the
-// history of single events. Every request to a provider that does not exist or is deleted answers
-// `no_such_provider`.
+// history of single events. Requests to a provider that does not exist or is deleted answer
+// `no_such_provider`, unless they say otherwise.
 
 namespace troupe {
 
@@ -143,7 +143,7 @@ struct event_change {
   event_values values;
 };
 
-/// The changes of one of the provider's events, newest first. Errors: `no_such_event`.
+/// The changes of one of the provider's events, newest first, also when it is deleted. Errors: `no_such_event`.
 struct read_event_history {
   uuid provider_id;
   uuid event_id;

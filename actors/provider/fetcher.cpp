@@ -237,6 +237,11 @@ fetch_probe::fetch_probe(metric_registry& metrics)
                .Help("When the last fetch succeeded, by provider; now less this is its freshness")
                .Register(metrics)) {}
 
+void fetch_probe::started(const std::string& provider, std::optional<timestamp> succeeded_at) {
+  if (succeeded_at)
+    success_.Add({{"provider", provider}}).Set(static_cast<double>(succeeded_at->unix_ms) / 1e3);
+}
+
 void fetch_probe::ended(const std::string& provider, const end_fetch& how) {
   const std::string outcome = !how.failure.empty() ? how.failure
                               : how.not_modified   ? "unchanged"
@@ -267,6 +272,7 @@ bool fetch_service::start(caf::actor_system& system, fetch_order order, fetch_li
   if (stopping() || !running_.try_take()) return false;
   order.request.limits = settings_.limits;
   order.request.allow_private = settings_.allow_private;
+  probe_.started(order.provider, order.succeeded_at);
   caf::anon_send(system.spawn<caf::detached>(fetcher),
                  run_fetch{shared_from_this(), std::move(order), std::move(listener)});
   return true;

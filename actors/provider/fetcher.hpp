@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "actors/provider/fetch/fetch.hpp"
@@ -28,8 +29,9 @@ struct fetch_order {
   std::string provider; ///< its name, for logs
   std::uint64_t number = 0;
   provider::fetch_request request;
-  std::string format;     ///< empty: told by the feed
-  digest answer_digest{}; ///< of the last answer, which is kept already
+  std::string format;                    ///< empty: told by the feed
+  digest answer_digest{};                ///< of the last answer, which is kept already
+  std::optional<timestamp> succeeded_at; ///< of the last fetch that did
 };
 
 struct fetch_service_settings {
@@ -43,6 +45,9 @@ struct fetch_service_settings {
 class fetch_probe {
 public:
   explicit fetch_probe(metric_registry& metrics);
+  /// With the time of its last success, so that a new owner of its shard tells how old its events are before
+  /// one succeeds here.
+  void started(const std::string& provider, std::optional<timestamp> succeeded_at);
   void ended(const std::string& provider, const end_fetch& how);
 
 private:

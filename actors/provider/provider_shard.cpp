@@ -323,6 +323,7 @@ private:
     order.request.if_modified_since = known.progress.last_modified;
     order.format = record.format;
     order.answer_digest = known.progress.answer_digest;
+    order.succeeded_at = known.progress.succeeded_at;
     if (!dependencies_.start_fetch(std::move(order), caf::actor_cast<fetch_listener>(self_)))
       return false;
     auto& run = running_[record.id];

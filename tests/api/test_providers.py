@@ -5,6 +5,7 @@ import pathlib
 import random
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -396,4 +397,10 @@ def test_providers_and_events_outlive_a_crash(
     assert shows(api, added, ["Durable"]) == before
     seen = operator.get(f"/v1/providers/{added['id']}").json()
     assert seen["fetch"]["succeeded_at"] and seen["fetch"]["events"] == 1
+    # How old its events are is told before a fetch of the new process has succeeded.
+    provider.misbehave = lambda handler: handler.send_error(500)
+    assert fetch(operator, added)["failure"] == "http_status"
+    succeeded = server.metric("troupe_provider_success_timestamp_seconds", provider=added["name"])
+    assert 0 < time.time() - succeeded < 300
+    provider.misbehave = None
     assert fetch(operator, added)["not_modified"] is True
