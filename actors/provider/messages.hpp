@@ -62,7 +62,9 @@ struct end_fetch {
   std::int64_t changed = 0;  ///< events that differed from what was known
   // Filled in by the shard.
   timestamp started_at;
-  std::string rejects; ///< msgpack
+  std::string url;          ///< that was fetched: the provider may have another one by now
+  std::string asked_format; ///< of the provider then
+  std::string rejects;      ///< msgpack
 };
 
 /// Asks a shard of providers to start what is due.

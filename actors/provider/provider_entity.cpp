@@ -350,8 +350,10 @@ result<providers_effect<provider_seen>> decide(const providers_entity* all,
     p.events = request.events;
     p.rejected = request.rejected;
     p.answer_digest = request.answer_digest;
-    p.etag = request.etag;
-    p.last_modified = request.last_modified;
+    const auto& record = known->record;
+    const bool of_this_feed = request.url == record.url && request.asked_format == record.format;
+    p.etag = of_this_feed ? request.etag : std::string{};
+    p.last_modified = of_this_feed ? request.last_modified : std::string{};
   }
   providers_effect<provider_seen> done;
   done.answer = view_of(changed);

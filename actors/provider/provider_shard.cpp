@@ -167,6 +167,8 @@ public:
     auto run = std::move(running_.extract(m.provider_id).mapped());
     m.rejects = to_msgpack(run.rejects);
     m.started_at = run.started_at;
+    m.url = run.shown.url;
+    m.asked_format = run.shown.format;
     log::info("provider", m.failure.empty() ? "fetched" : "fetch_failed",
               {{"provider", to_string(m.provider_id)},
                {"failure", m.failure},

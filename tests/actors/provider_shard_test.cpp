@@ -157,6 +157,21 @@ CAF_TEST(a whole answer is remembered for the next request and its first rejects
   CAF_CHECK(current().order.answer_digest == how.answer_digest);
 }
 
+CAF_TEST(what was known of another url is not asked for at the new one) {
+  change_provider wanted;
+  wanted.id = acme;
+  wanted.url = "http://feeds.example/moved";
+  CAF_REQUIRE(ask<seen_answer>(providers, fresh_call(), wanted).value);
+  end_fetch how; // of the fetch that began before
+  how.etag = "\"v1\"";
+  how.last_modified = "yesterday";
+  CAF_REQUIRE(say<seen_answer>(current(), how)->value);
+  join(acme);
+  CAF_CHECK_EQUAL(current().order.request.url, "http://feeds.example/moved");
+  CAF_CHECK_EQUAL(current().order.request.if_none_match, "");
+  CAF_CHECK_EQUAL(current().order.request.if_modified_since, "");
+}
+
 CAF_TEST(a fetch that fails or brings nothing new leaves the rejects of the last whole answer) {
   stored(current(), {}, {{"base", "1", "no title", 3}});
   fetch_again();
