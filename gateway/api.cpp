@@ -396,7 +396,7 @@ void api_handler::finish(http::exchange& ex, trail& t, body_format format) {
         out.content_type = "application/msgpack";
       }
     }
-    if (out.body.size() >= gzip_from && accepts_gzip(in[field::accept_encoding]) &&
+    if (!out.packed && out.body.size() >= gzip_from && accepts_gzip(in[field::accept_encoding]) &&
         gzip_.encode(out.body, scratch_)) {
       out.body.swap(scratch_);
       fields.append("Content-Encoding: gzip\r\n");

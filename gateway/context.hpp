@@ -126,11 +126,12 @@ public:
     exchange_.out.status = status;
     exchange_.out.body.append(json);
   }
-  /// What the route's `media` says.
-  void reply_bytes(std::uint16_t status, std::string bytes) {
+  /// What the route's `media` says, which is compressed in itself.
+  void reply_packed(std::uint16_t status, std::string bytes) {
     exchange_.out.status = status;
     exchange_.out.content_type = route_.media;
     exchange_.out.body = std::move(bytes);
+    exchange_.out.packed = true;
   }
   void reply_empty(std::uint16_t status) {
     exchange_.out.status = status;

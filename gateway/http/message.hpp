@@ -74,6 +74,7 @@ struct response {
   std::string body;
   std::string_view static_body; ///< instead of `body`, from storage that outlives the answer
   bool has_body = true;         ///< false: neither Content-Type nor body (204, 304)
+  bool packed = false;          ///< the body is compressed in itself
   bool close = false;           ///< end the connection after this answer
 
   void reset() {
@@ -83,6 +84,7 @@ struct response {
     body.clear();
     static_body = {};
     has_body = true;
+    packed = false;
     close = false;
   }
 

@@ -187,7 +187,7 @@ task<result<void>> get_answer(context& c) {
   c.no_store();
   if (found->more)
     c.link_next("/v1/providers/" + to_string(*id) + "/answer?piece=" + std::to_string(place + 1));
-  c.reply_bytes(200, std::move(found->bytes));
+  c.reply_packed(200, std::move(found->bytes));
   co_return result<void>{};
 }
 
@@ -318,7 +318,8 @@ std::vector<route> provider_routes() {
      .summary = "Download the provider's last whole answer as it came",
      .description =
        "Packed with gzip, in pieces: one after the other, as their Link fields have it, they make one file."
-       " Not found: nothing was fetched yet, or the answer was over 64 MiB when packed.",
+       " Not found: nothing was fetched yet, or the answer was over 64 MiB when packed."
+       " While a fetch stores another answer, pieces of both may come: they do not unpack; ask again.",
      .roles = only(role::operator_),
      .query = &shape_of<views::answer_request>(),
      .answers = {{200, "A piece of the answer"}},
