@@ -451,13 +451,14 @@ bool node::serving() const noexcept {
          shards_with_owner() == board_->size();
 }
 
-std::vector<gateway::readiness_check> node::readiness() const {
+std::vector<gateway::readiness_check> node::readiness(bool starting) const {
   std::vector<gateway::readiness_check> checks;
   const auto owned = shards_with_owner();
   checks.push_back({"shards", owned == board_->size(),
                     std::to_string(owned) + " of " + std::to_string(board_->size()) +
                       " have an owner, " + std::to_string(board_->count(shard_state::active)) +
-                      " of them here"});
+                      " of them here",
+                    starting});
   if (!catalog_.loaded())
     checks.push_back({"catalog", false, "this node has not read the catalogue yet"});
   if (!events_.loaded())

@@ -67,7 +67,9 @@ public:
 
   /// Every shard has an owner, this node has renewed within its lease and knows the catalogue.
   bool serving() const noexcept;
-  std::vector<gateway::readiness_check> readiness() const;
+  /// While it starts, every shard has to have an owner. Later one without is on its way between nodes, or that of a
+  /// dead one: no gateway does better than the others then, and requests wait for the next owner.
+  std::vector<gateway::readiness_check> readiness(bool starting) const;
   std::string shards_json() const;
   std::string nodes_json() const;
 

@@ -164,7 +164,7 @@ gateway::operations_callbacks callbacks_for(node& running, const configuration& 
   return {
     .readiness =
       [&running, &at] {
-        auto checks = running.readiness();
+        auto checks = running.readiness(at == phase::starting);
         if (at == phase::starting)
           checks.push_back({"starting", false, "the public port is not open yet"});
         // Before the last requests are answered: whoever spreads them must see it while they still are.
@@ -227,7 +227,7 @@ exit_code serve(const configuration& config, const serve_options& options) {
   while (!why && !running.serving()) {
     why = requests.wait(10ms);
     if (steady_clock::now() > deadline) {
-      for (const auto& check : running.readiness())
+      for (const auto& check : running.readiness(true))
         if (!check.ready)
           log::warn("serve", "not_ready", {{"what", check.name}, {"detail", check.detail}});
       deadline += patience;

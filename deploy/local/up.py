@@ -112,12 +112,12 @@ class Node:
         """Returns when it is ready."""
         process = start([binary, "--config", self.configuration, "serve"], self.log)
         process.write(self.pid_file)
-        poll(lambda: answers(admin_port) or not process.alive(), 60, 0.05)
+        ready = poll(lambda: answers(admin_port) or not process.alive(), 60, 0.05)
         if not process.alive():
             raise Failure(
                 f"Troupe ended at once:\n{last_lines(self.log)}\nThe whole log: {self.log}"
             )
-        if not answers(admin_port):
+        if not ready:
             raise Failure(
                 f"Troupe is not ready after a minute:\n{last_lines(self.log)}\n"
                 f"The whole log: {self.log}"

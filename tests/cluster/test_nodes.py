@@ -1,6 +1,7 @@
 """Three nodes, linked by TLS: one owner per shard, every gateway answers for all of them."""
 
 import collections
+import contextlib
 import os
 import secrets
 import signal
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 
 import httpx
+import psycopg
 import pytest
 from client import Api
 from troupe_server import Cluster, Server, until
@@ -142,6 +144,33 @@ class Load(threading.Thread):
         self.join()
 
 
+class ReadinessWatch(threading.Thread):
+    """Asks a node again and again whether it is ready, until it is told to end."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self.address = server.admin_url + "/readyz?verbose"
+        self.ending = threading.Event()
+        self.ready = 0
+        self.refusals = []
+
+    def run(self) -> None:
+        with httpx.Client(timeout=10) as client:
+            while not self.ending.wait(0.002):
+                answer = client.get(self.address)
+                if answer.status_code == 200:
+                    self.ready += 1
+                else:
+                    self.refusals.append(answer.text)
+
+    def finish(self) -> None:
+        """Ends it; it was ready whenever it was asked."""
+        until(lambda: self.ready >= 20, "it was asked often")
+        self.ending.set()
+        self.join()
+        assert not self.refusals, self.refusals[0]
+
+
 def game_ids(server: Server) -> list[str]:
     gateway = Api(server.url)
     player = gateway.sign_up()
@@ -183,6 +212,34 @@ def test_the_shards_of_a_node_that_is_killed_serve_again(
     assert took < 6
     nodes[2] = start(cluster, "n3")
     until(lambda: balanced(nodes), "the third has its shards again")
+
+
+def test_nodes_stay_ready_while_shards_are_without_an_owner(
+    cluster: Cluster, nodes: list[Server]
+) -> None:
+    watches = [ReadinessWatch(server) for server in nodes[:2]]
+    for watch in watches:
+        watch.start()
+    shard = next(shard for family, shard in owners(nodes[2]) if family == "player")
+    with contextlib.ExitStack() as held:
+        for dsn in cluster.dsns.values():  # in one of them is its fence, which nobody can take now
+            held.enter_context(psycopg.connect(dsn)).execute(
+                "select from troupe.shard_fence where family = 'player' and shard_id = %s for update",
+                (shard,),
+            )
+        nodes[2].kill()
+        for server in nodes[:2]:
+            until(
+                lambda server=server: "[!] shards" in server.operations("/readyz?verbose").text,
+                "shards of the dead one are missed",
+            )
+    until(lambda: balanced(nodes[:2]), "two nodes have the shards of the dead one")
+    nodes[2] = start(cluster, "n3")
+    watches.append(ReadinessWatch(nodes[2]))  # a node that joins has yet to get its shards
+    watches[2].start()
+    until(lambda: balanced(nodes), "the third has its shards again")
+    for watch in watches:
+        watch.finish()
 
 
 def resident_mib(server: Server) -> float:
