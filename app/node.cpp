@@ -212,6 +212,7 @@ void node::spawn_membership(const settings& config, std::function<void()> on_dea
     };
   }
   wanted.has_ended = [](const member_record& member) { return process_has_ended(member.process); };
+  wanted.on_declared = [this] { links_->nudge_all(remote::nudge_kind::membership); };
   wanted.on_picture = [this](std::shared_ptr<const membership_view::picture> members) {
     links_->show(std::move(members));
     place_soon();

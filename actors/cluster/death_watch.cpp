@@ -18,7 +18,7 @@ std::vector<death_watch::suspect> death_watch::observe(clock::time_point sent,
     auto found = seen_.find(member.incarnation);
     auto& now = next[member.incarnation];
     if (found == seen_.end() || found->second.seq != member.renew_seq) {
-      now = {member.renew_seq, received, 1};
+      now = {member.renew_seq, member.lease, received, 1};
       continue;
     }
     now = found->second;
@@ -32,6 +32,17 @@ std::vector<death_watch::suspect> death_watch::observe(clock::time_point sent,
   }
   seen_ = std::move(next);
   return suspects;
+}
+
+std::optional<death_watch::clock::time_point> death_watch::due() const {
+  std::optional<clock::time_point> next;
+  for (const auto& [incarnation, observed] : seen_) {
+    if (observed.polls < 2) continue; // it has not missed a renewal
+    const auto lease_over = observed.since + observed.lease;
+    for (const auto at : {lease_over, lease_over + options_.margin})
+      if (at > last_ && (!next || at < *next)) next = at;
+  }
+  return next;
 }
 
 } // namespace troupe

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -46,9 +47,13 @@ public:
 
   void poll_failed() noexcept { seen_.clear(); }
 
+  /// The next moment at which a poll could find a member gone that stands still now; none: all renew.
+  std::optional<clock::time_point> due() const;
+
 private:
   struct observation {
     std::int64_t seq = 0;
+    std::chrono::milliseconds lease{};
     clock::time_point since; ///< when the first poll that showed `seq` was answered
     std::uint32_t polls = 0;
   };

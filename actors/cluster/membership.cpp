@@ -97,6 +97,13 @@ void membership::declare_dead(const member_record& who, std::int64_t seen_seq,
              {"node", who.node},
              {"renew_seq", seen_seq},
              {"why", why}});
+  if (settings_.on_declared) settings_.on_declared();
+}
+
+membership::clock::time_point membership::next_after(clock::time_point began) const {
+  const auto next = began + settings_.renew_interval;
+  const auto due = watch_.due();
+  return due ? std::min(next, *due) : next;
 }
 
 void membership::end_predecessors(const membership_view::picture& known) {
@@ -154,20 +161,19 @@ namespace {
 
 struct membership_state {
   static inline const char* name = "membership";
-  std::chrono::milliseconds interval{0};
   std::optional<membership> part;
 };
 
 using membership_pointer = membership_actor::stateful_pointer<membership_state>;
 
 void renew_and_go_on(membership_pointer self) {
-  auto& state = self->state;
-  if (state.part->ended()) return;
+  auto& part = *self->state.part;
+  if (part.ended()) return;
   const auto began = membership::clock::now();
-  state.part->renew();
-  const auto took = std::chrono::ceil<std::chrono::milliseconds>(membership::clock::now() - began);
-  self->delayed_send(self, std::max(std::chrono::milliseconds{1}, state.interval - took),
-                     caf::tick_atom_v);
+  part.renew();
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(part.next_after(began) -
+                                                                 membership::clock::now());
+  self->delayed_send(self, std::max(std::chrono::milliseconds{1}, left), caf::tick_atom_v);
 }
 
 membership_actor::behavior_type membership_behavior(membership_pointer self,
@@ -175,7 +181,6 @@ membership_actor::behavior_type membership_behavior(membership_pointer self,
                                                     std::shared_ptr<membership_store> store,
                                                     std::shared_ptr<membership_view> view,
                                                     std::shared_ptr<membership_probe> probe) {
-  self->state.interval = settings.renew_interval;
   self->state.part.emplace(std::move(settings), std::move(store), std::move(view),
                            std::move(probe));
   self->send(self, caf::tick_atom_v);

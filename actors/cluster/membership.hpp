@@ -63,6 +63,8 @@ struct membership_settings {
   std::function<bool(const member_record&)> has_ended;
   /// The fingerprints of this node's certificates, when they have changed since they were last asked for.
   std::function<std::optional<std::vector<std::string>>()> new_certificates;
+  /// Called when this node has declared another one dead, in membership's thread: the others should look.
+  std::function<void()> on_declared;
   /// Called after each look, in membership's thread.
   std::function<void(std::shared_ptr<const membership_view::picture>)> on_picture;
   /// Called once, in membership's thread, when this incarnation was declared dead.
@@ -100,6 +102,10 @@ public:
   void change_state(member_state to, std::string_view why);
 
   bool ended() const noexcept { return ended_; }
+
+  /// When to renew again after a renewal that began at `began`: an interval later, or when a member that
+  /// stands still could be found gone.
+  clock::time_point next_after(clock::time_point began) const;
 
 private:
   result<membership_store::renewal> ask();

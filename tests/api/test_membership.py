@@ -60,7 +60,10 @@ def test_a_node_that_was_killed_is_declared_dead_by_the_next(cluster: Cluster) -
     until(lambda: [m["incarnation"] for m in members(cluster)] == [second], "the first is gone")
     dead = next(m for m in members(cluster, "--all") if m["incarnation"] == first)
     assert dead["state"] == "dead"
-    assert server.metric("troupe_membership_deaths_declared_total") == 1
+    until(
+        lambda: server.metric("troupe_membership_deaths_declared_total") == 1,
+        "the death is counted",
+    )
     assert server.stop() == 0
 
 

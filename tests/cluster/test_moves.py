@@ -57,12 +57,12 @@ def loads(nodes: list[Server]) -> Iterator[list[Load]]:
             load.finish()
 
 
-def finish(loads: list[Load], slowest: float = 3) -> None:
-    """No request failed, none took long."""
+def finish(loads: list[Load]) -> None:
+    """No request failed, nearly none took long."""
     for load in loads:
-        load.finish(at_least=50)
+        load.finish(at_least=100)
         assert not load.failures, load.failures[:3]
-        assert load.slowest < slowest
+        assert load.p99() < 1
         gateway = Api(load.server.url)
         for player in load.players:
             answer = gateway.client.get(
@@ -159,7 +159,8 @@ def test_a_mover_that_is_killed_is_gone_on_from(
         first.kill()
     assert listed(cluster)["c"]["state"] == "draining"
     cluster.command(*words)
-    finish(loads, slowest=9)  # one shard waited until the first mover was declared dead
+    # But for a request for the shard that waited until the first mover was declared dead.
+    finish(loads)
     assert "c" not in listed(cluster)
     check_rows(cluster, ("a", "b"))
     with cluster.connect("c") as connection:

@@ -84,8 +84,11 @@ def test_every_node_answers_for_every_player(nodes: list[Server]) -> None:
             assert answer.json()["id"] == player.id
     for gateway in gateways:
         gateway.close()
-    sent = [server.metric("troupe_remote_requests_total", result="sent") for server in nodes]
-    assert all(count > 0 for count in sent), sent
+    for server in nodes:
+        until(
+            lambda server=server: server.metric("troupe_remote_requests_total", result="sent") > 0,
+            "requests for the others' shards are counted",
+        )
 
 
 def test_a_new_game_is_seen_where_it_was_made(nodes: list[Server], world) -> None:
@@ -110,7 +113,7 @@ class Load(threading.Thread):
         self.ending = threading.Event()
         self.codes = collections.Counter()
         self.failures = []
-        self.slowest = 0.0
+        self.seconds = []
 
     def sign_up(self, count: int) -> "Load":
         """Before the start."""
@@ -131,7 +134,7 @@ class Load(threading.Thread):
                     answer = client.put(f"/v1/players/me/games/{game}", headers=headers)
                 else:
                     answer = client.get("/v1/players/me", headers=headers)
-                self.slowest = max(self.slowest, time.monotonic() - began)
+                self.seconds.append(time.monotonic() - began)
                 self.codes[answer.status_code] += 1
                 if answer.status_code >= 300:
                     self.failures.append(answer.text)
@@ -142,6 +145,10 @@ class Load(threading.Thread):
         until(lambda: sum(self.codes.values()) >= at_least, f"{at_least} requests were answered")
         self.ending.set()
         self.join()
+
+    def p99(self) -> float:
+        """Seconds that 99 of 100 requests took at most; of few, all but the slowest."""
+        return sorted(self.seconds)[int((len(self.seconds) - 1) * 0.99)]
 
 
 class ReadinessWatch(threading.Thread):
@@ -192,7 +199,7 @@ def test_a_node_that_ends_hands_its_shards_over_without_a_failed_request(
     for load in loads:
         load.finish(at_least=100)
         assert not load.failures, load.failures[:3]
-        assert load.slowest < 2
+        assert load.p99() < 1
 
 
 def test_the_shards_of_a_node_that_is_killed_serve_again(
@@ -208,7 +215,6 @@ def test_the_shards_of_a_node_that_is_killed_serve_again(
     for load in loads:
         load.finish()
         assert not load.failures, load.failures[:3]
-        assert load.slowest < 4.5
     assert took < 6
     nodes[2] = start(cluster, "n3")
     until(lambda: balanced(nodes), "the third has its shards again")
@@ -322,9 +328,9 @@ def test_every_node_in_turn_can_be_replaced_without_a_failed_request(
         assert nodes[turn].stop() == 0, nodes[turn].tail()
         nodes[turn] = start(cluster, f"n{turn + 1}")
         for load in loads:
-            load.finish()
+            load.finish(at_least=100)
             assert not load.failures, load.failures[:3]
-            assert load.slowest < 2
+            assert load.p99() < 1
     until(lambda: balanced(nodes), "the shards are spread again")
 
 

@@ -119,3 +119,22 @@ TEST_CASE("one does not suspect oneself") {
     CHECK(w.poll(500ms).empty());
   }
 }
+
+TEST_CASE(
+  "the next look at a member that stands still is due when its lease is over, then with the margin") {
+  watching w;
+  CHECK(w.poll(500ms).empty());
+  const auto since = w.now;
+  CHECK_FALSE(w.watch.due()); // it has missed nothing yet
+  CHECK(w.poll(500ms).empty());
+  CHECK(w.watch.due() == since + 2'000ms);
+  for (auto next : {500ms, 600ms}) CHECK(w.poll(next).empty());
+  CHECK(w.poll(400ms).empty());
+  REQUIRE(w.last.size() == 1);
+  CHECK(w.watch.due() == since + 2'500ms);
+  CHECK(w.poll(500ms).size() == 1);
+  CHECK_FALSE(w.watch.due()); // named by every poll from now on
+  ++w.peer.renew_seq;
+  CHECK(w.poll(500ms).empty());
+  CHECK_FALSE(w.watch.due());
+}

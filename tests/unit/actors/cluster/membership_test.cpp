@@ -95,6 +95,7 @@ struct cluster {
     uuid id = make_uuid_v7();
     std::shared_ptr<membership_view> view = std::make_shared<membership_view>();
     bool told_dead = false;
+    int declared = 0; ///< deaths, by this one
     std::unique_ptr<membership> part;
   };
 
@@ -104,6 +105,7 @@ struct cluster {
     membership_settings settings;
     settings.self = {.incarnation = made->id, .node = name, .lease = 2'000ms};
     settings.has_ended = std::move(has_ended);
+    settings.on_declared = [m = made.get()] { ++m->declared; };
     settings.on_death = [m = made.get()] { m->told_dead = true; };
     made->part = std::make_unique<membership>(std::move(settings),
                                               std::make_shared<memory_store>(tables), made->view,
@@ -169,6 +171,32 @@ TEST_CASE("two members that saw the lease pass need no margin") {
   c.pass(1, {a.get()});
   CHECK(c.state(*gone) == member_state::joining); // the vote of one
   b->part->renew();
+  CHECK(c.state(*gone) == member_state::dead);
+  CHECK(a->declared == 0);
+  CHECK(b->declared == 1);
+}
+
+TEST_CASE("whoever sees a member stand still renews again when that member's lease is over") {
+  cluster c;
+  auto a = c.join("a");
+  auto b = c.join("b");
+  auto gone = c.join("gone");
+  c.pass(2, {a.get(), b.get(), gone.get()});
+  c.pass(1, {gone.get()});
+  // 100 and 200 ms after its last renewal, which both see for the first time then.
+  auto look = [&](std::chrono::milliseconds at, cluster::member& who) {
+    c.now = membership::clock::time_point{1h} + 1'500ms + at;
+    who.part->renew();
+    return who.part->next_after(c.now) - c.now;
+  };
+  for (auto turn = 0ms; turn < 2'000ms; turn += 500ms) {
+    CHECK(look(turn + 100ms, *a) == 500ms);
+    CHECK(look(turn + 200ms, *b) == 500ms);
+  }
+  CHECK(look(2'050ms, *a) == 50ms); // asked to look by somebody else, too early for a vote
+  look(2'100ms, *a);
+  CHECK(c.state(*gone) == member_state::joining);
+  look(2'200ms, *b);
   CHECK(c.state(*gone) == member_state::dead);
 }
 
