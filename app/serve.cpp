@@ -271,7 +271,10 @@ exit_code serve(const configuration& config, const serve_options& options) {
     // Whoever spreads requests has to see that this node is not ready any more, while it still answers.
     if (api) std::this_thread::sleep_until(began + values.cluster.drain_delay);
   }
-  bool drained = !api || api->drain(steady_clock::now() + values.http.drain_timeout);
+  // A dead node hears of owners no more. Whoever waits for it asks another one when the connection breaks; proxies
+  // do that by themselves, and not after an answer of 503.
+  const bool drained = !requests.dead() &&
+                       (!api || api->drain(steady_clock::now() + values.http.drain_timeout));
   operations->show(nullptr);
   if (api) api->stop();
   bool stopped = running.stop(steady_clock::now() + stop_limit);
