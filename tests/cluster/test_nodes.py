@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import httpx
 import psycopg
 import pytest
-from client import Api
+from client import Api, Session
 from troupe_server import Cluster, Server, until
 
 LEASE = {"cluster__lease": "2s"}
@@ -260,7 +260,7 @@ def test_a_node_that_sleeps_longer_than_its_lease_ends_and_answers_nothing_stale
     games = game_ids(nodes[0])
     loads = [Load(server, games).sign_up(20) for server in nodes[:2]]
     gateway = Api(nodes[2].url)
-    player = gateway.sign_up()
+    player, *more = [gateway.sign_up() for _ in range(20)]
     before = [resident_mib(server) for server in nodes[:2]]
     nodes[2].process.send_signal(signal.SIGSTOP)
     for load in loads:
@@ -277,27 +277,30 @@ def test_a_node_that_sleeps_longer_than_its_lease_ends_and_answers_nothing_stale
         load.finish()
         assert not load.failures, load.failures[:3]
     assert all(resident_mib(server) < start + 64 for server, start in zip(nodes, before))
-    # What it was asked while it slept it must not answer from what it remembers.
+    # What it was asked while it slept it must not answer from what it remembers, nor keep waiting.
     codes = []
 
-    def ask() -> None:
+    def ask(who: Session) -> None:
         with httpx.Client(base_url=nodes[2].url, timeout=20) as client:
             try:
                 answer = client.get(
-                    "/v1/players/me", headers={"Authorization": f"Bearer {player.access}"}
+                    "/v1/players/me", headers={"Authorization": f"Bearer {who.access}"}
                 )
                 codes.append((answer.status_code, answer.json().get("name")))
             except httpx.HTTPError:
                 codes.append((0, None))
 
-    asking = [threading.Thread(target=ask) for _ in range(10)]
+    asking = [threading.Thread(target=ask, args=(who,)) for who in [player] * 10 + more]
     for one in asking:
         one.start()
     nodes[2].process.send_signal(signal.SIGCONT)
+    woken = time.monotonic()
     for one in asking:
         one.join()
     assert all(name != player.name for _, name in codes), codes
     assert nodes[2].wait() == 75, nodes[2].tail()
+    assert time.monotonic() - woken < 4, "requests waited there for their time-out, 5 s"
+    assert (0, None) in codes, "whoever asked for a shard of another node has to ask elsewhere"
     gateway.close()
     elsewhere.close()
     nodes[2] = start(cluster, "n3")
