@@ -111,7 +111,7 @@ result<void> node::open(const settings& config) {
   fetching.limits.idle_timeout = config.providers.idle_timeout;
   fetching.limits.total_timeout = config.providers.total_timeout;
   fetching.ca_file = config.providers.ca_file;
-  auto fetches = fetch_service::make(fetching, *metrics_);
+  auto fetches = fetch_service::make(fetching);
   if (!fetches) return std::unexpected(std::move(fetches.error()));
   fetches_ = std::move(*fetches);
   auto opened = database_set::open(*system_, wanted, *metrics_);
@@ -350,9 +350,9 @@ void node::spawn_shards(const settings& config) {
                                          {&catalog_, table_.get(), max_sessions, catalog_changed}));
           break;
         case family::provider:
-          place(ref, spawn_provider_shard(
-                       *system_, settings_of(ref),
-                       {start_fetch, config.providers.allow_private, events_changed}));
+          place(ref, spawn_provider_shard(*system_, settings_of(ref),
+                                          {start_fetch, config.providers.allow_private,
+                                           events_changed, metrics_.get()}));
           break;
       }
     }

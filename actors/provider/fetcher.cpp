@@ -66,10 +66,7 @@ public:
     end.changed = changed_;
     // Before whoever waits for it hears of the end, and may ask for the next.
     what_.service->ended();
-    if (!unknown_) {
-      what_.service->probe().ended(what_.order.provider, end);
-      ask(std::move(end));
-    }
+    if (!unknown_) ask(std::move(end));
   }
 
 private:
@@ -222,57 +219,20 @@ fetcher_actor::behavior_type fetcher(fetcher_actor::pointer self) {
 
 } // namespace
 
-fetch_probe::fetch_probe(metric_registry& metrics)
-  : fetches_(
-      prometheus::BuildCounter()
-        .Name("troupe_provider_fetches_total")
-        .Help("Fetches that ended, by provider and how: ok, unchanged or the kind of failure")
-        .Register(metrics)),
-    events_(prometheus::BuildCounter()
-              .Name("troupe_provider_events_total")
-              .Help("Events in answers, by provider: seen, rejected, changed")
-              .Register(metrics)),
-    success_(prometheus::BuildGauge()
-               .Name("troupe_provider_success_timestamp_seconds")
-               .Help("When the last fetch succeeded, by provider; now less this is its freshness")
-               .Register(metrics)) {}
-
-void fetch_probe::started(const std::string& provider, std::optional<timestamp> succeeded_at) {
-  if (succeeded_at)
-    success_.Add({{"provider", provider}}).Set(static_cast<double>(succeeded_at->unix_ms) / 1e3);
-}
-
-void fetch_probe::ended(const std::string& provider, const end_fetch& how) {
-  const std::string outcome = !how.failure.empty() ? how.failure
-                              : how.not_modified   ? "unchanged"
-                                                   : "ok";
-  fetches_.Add({{"provider", provider}, {"outcome", outcome}}).Increment();
-  const auto count = [&](const char* what, std::int64_t number) {
-    events_.Add({{"provider", provider}, {"what", what}}).Increment(static_cast<double>(number));
-  };
-  count("seen", how.events);
-  count("rejected", how.rejected);
-  count("changed", how.changed);
-  if (how.failure.empty()) success_.Add({{"provider", provider}}).SetToCurrentTime();
-}
-
 fetch_service::fetch_service(const fetch_service_settings& settings,
-                             std::shared_ptr<boost::asio::ssl::context> tls,
-                             metric_registry& metrics)
-  : settings_(settings), tls_(std::move(tls)), probe_(metrics), running_(settings.at_once) {}
+                             std::shared_ptr<boost::asio::ssl::context> tls)
+  : settings_(settings), tls_(std::move(tls)), running_(settings.at_once) {}
 
-result<std::shared_ptr<fetch_service>> fetch_service::make(const fetch_service_settings& settings,
-                                                           metric_registry& metrics) {
+result<std::shared_ptr<fetch_service>> fetch_service::make(const fetch_service_settings& settings) {
   auto tls = provider::make_fetch_tls(settings.ca_file);
   if (!tls) return std::unexpected(std::move(tls.error()));
-  return std::make_shared<fetch_service>(settings, std::move(*tls), metrics);
+  return std::make_shared<fetch_service>(settings, std::move(*tls));
 }
 
 bool fetch_service::start(caf::actor_system& system, fetch_order order, fetch_listener listener) {
   if (stopping() || !running_.try_take()) return false;
   order.request.limits = settings_.limits;
   order.request.allow_private = settings_.allow_private;
-  probe_.started(order.provider, order.succeeded_at);
   caf::anon_send(system.spawn<caf::detached>(fetcher),
                  run_fetch{shared_from_this(), std::move(order), std::move(listener)});
   return true;

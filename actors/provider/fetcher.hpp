@@ -7,13 +7,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "actors/provider/fetch/fetch.hpp"
 #include "actors/provider/messages.hpp"
 #include "base/credits.hpp"
-#include "base/metrics.hpp"
 
 namespace troupe {
 
@@ -29,9 +27,8 @@ struct fetch_order {
   std::string provider; ///< its name, for logs
   std::uint64_t number = 0;
   provider::fetch_request request;
-  std::string format;                    ///< empty: told by the feed
-  digest answer_digest{};                ///< of the last answer, which is kept already
-  std::optional<timestamp> succeeded_at; ///< of the last fetch that did
+  std::string format;     ///< empty: told by the feed
+  digest answer_digest{}; ///< of the last answer, which is kept already
 };
 
 struct fetch_service_settings {
@@ -41,31 +38,14 @@ struct fetch_service_settings {
   std::filesystem::path ca_file; ///< empty: the system's authorities
 };
 
-/// Metrics of fetches, by the provider's name. Any thread.
-class fetch_probe {
-public:
-  explicit fetch_probe(metric_registry& metrics);
-  /// With the time of its last success, so that a new owner of its shard tells how old its events are before
-  /// one succeeds here.
-  void started(const std::string& provider, std::optional<timestamp> succeeded_at);
-  void ended(const std::string& provider, const end_fetch& how);
-
-private:
-  prometheus::Family<prometheus::Counter>& fetches_;
-  prometheus::Family<prometheus::Counter>& events_;
-  prometheus::Family<prometheus::Gauge>& success_;
-};
-
 /// What fetches of one node share. Any thread.
 class fetch_service : public std::enable_shared_from_this<fetch_service> {
 public:
   /// Errors: those of `make_fetch_tls`.
-  static result<std::shared_ptr<fetch_service>> make(const fetch_service_settings& settings,
-                                                     metric_registry& metrics);
+  static result<std::shared_ptr<fetch_service>> make(const fetch_service_settings& settings);
   fetch_service(const fetch_service_settings& settings,
-                std::shared_ptr<boost::asio::ssl::context> tls, metric_registry& metrics);
+                std::shared_ptr<boost::asio::ssl::context> tls);
 
-  fetch_probe& probe() noexcept { return probe_; }
   boost::asio::ssl::context& tls() noexcept { return *tls_; }
 
   /// Starts a fetcher: a detached actor with a thread and an io_context of its own, which reads and parses
@@ -82,7 +62,6 @@ public:
 private:
   const fetch_service_settings settings_;
   std::shared_ptr<boost::asio::ssl::context> tls_;
-  fetch_probe probe_;
   credits running_;
   std::atomic<bool> stopping_{false};
 };

@@ -40,6 +40,7 @@ public:
   provider_shard(self_pointer self, shard_settings settings, provider_dependencies dependencies)
     : self_(self),
       dependencies_(std::move(dependencies)),
+      probe_(*dependencies_.metrics),
       random_(std::hash<shard_ref>{}(settings.ref) ^ std::hash<uuid>{}(settings.incarnation)),
       core_(self, caf::actor_cast<shard_client>(self), settings, hooks()),
       entities_(
@@ -177,6 +178,7 @@ public:
                {"rejected", m.rejected},
                {"changed", m.changed},
                {"ms", m.took_ms}});
+    probe_.ended(m.provider_id, m);
     plan_next(m, run);
     auto promise = self_->make_response_promise<outcome<provider_seen>>();
     run_internal<provider_seen>(
@@ -200,7 +202,9 @@ public:
     if (!core_.active() || std::exchange(looking_, true)) return;
     entities_.with(the_providers, clock::time_point::max(), [this](result<providers_entity*> all) {
       looking_ = false;
-      if (all) begin_due(**all);
+      if (!all) return;
+      show(**all);
+      begin_due(**all);
     });
   }
 
@@ -262,6 +266,7 @@ private:
           for (auto& [id, run] : std::exchange(running_, {}))
             for (auto& one : run.waiting) one.answer(why);
           due_.clear();
+          probe_.forget_all();
           looking_ = false;
           entities_.hot().clear(why);
         },
@@ -302,6 +307,16 @@ private:
     return found == running_.end() || found->second.number != number ? nullptr : &found->second;
   }
 
+  /// Which providers there are, to the metrics.
+  void show(const providers_entity& all) {
+    for (const auto& [id, known] : all.providers) {
+      if (known.record.deleted)
+        probe_.forget(id);
+      else
+        probe_.known(id, known.record.name, known.progress.succeeded_at);
+    }
+  }
+
   void begin_due(const providers_entity& all) {
     const auto when = time();
     for (const auto& [id, known] : all.providers) {
@@ -325,9 +340,9 @@ private:
     order.request.if_modified_since = known.progress.last_modified;
     order.format = record.format;
     order.answer_digest = known.progress.answer_digest;
-    order.succeeded_at = known.progress.succeeded_at;
     if (!dependencies_.start_fetch(std::move(order), caf::actor_cast<fetch_listener>(self_)))
       return false;
+    probe_.known(record.id, record.name, known.progress.succeeded_at);
     auto& run = running_[record.id];
     run.number = last_number_;
     run.started_at = now();
@@ -398,6 +413,7 @@ private:
 
   self_pointer self_;
   provider_dependencies dependencies_;
+  fetch_probe probe_;
   std::minstd_rand random_;
   std::map<uuid, running_fetch> running_;
   std::map<uuid, next_fetch> due_;

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "actors/api/interfaces.hpp"
+#include "actors/provider/fetch_probe.hpp"
 #include "actors/provider/fetcher.hpp"
 #include "actors/provider/messages.hpp"
 #include "actors/shard/shard_core.hpp"
@@ -16,8 +17,9 @@ using provider_shard_actor = provider_actor::extend_with<shard_actor>::extend_wi
 struct provider_dependencies {
   /// Starts a fetch that tells the listener what it reads. False: no more may run now; try again later.
   std::function<bool(fetch_order, fetch_listener)> start_fetch;
-  bool allow_private = false;      ///< also addresses that are not public
-  std::function<void()> on_change; ///< after events or providers have changed and are durable
+  bool allow_private = false;         ///< also addresses that are not public
+  std::function<void()> on_change;    ///< after events or providers have changed and are durable
+  metric_registry* metrics = nullptr; ///< never null
 };
 
 /// Spawns the actor of one shard of providers. While it is active it starts the fetches that are due, each

@@ -31,6 +31,7 @@ struct provider_fixture : shard_fixture {
   std::vector<started_fetch> fetches;
   bool room = true;        ///< for one more fetch
   std::size_t changes = 0; ///< calls of `on_change`
+  metric_registry metrics;
 
   provider_fixture() {
     incarnation.bytes.fill(7); // back-offs are chosen by it
@@ -52,6 +53,7 @@ struct provider_fixture : shard_fixture {
       return room;
     };
     dependencies.on_change = [this] { ++changes; };
+    dependencies.metrics = &metrics;
     providers = spawn_provider_shard(sys, {ref, incarnation, &entry, &lease}, dependencies);
     serve();
   }
