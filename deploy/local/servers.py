@@ -107,8 +107,8 @@ class Postgres:
             dies_with_parent=signal.SIGINT if self.dies_with_parent else None,
         )
         process.write(self.pid_file)
-        poll(lambda: self.answers() or not process.alive(), 60)
-        if not process.alive() or not self.answers():
+        answered = poll(lambda: self.answers() or not process.alive(), 60)
+        if not process.alive() or not answered:
             raise Failure(
                 f"PostgreSQL does not start:\n{last_lines(self.log)}\nThe whole log: {self.log}"
             )
@@ -287,8 +287,8 @@ class Redis:
             dies_with_parent=signal.SIGTERM if self.dies_with_parent else None,
         )
         process.write(self.pid_file)
-        poll(lambda: self.answers() or not process.alive(), 30)
-        if not process.alive() or not self.answers():
+        answered = poll(lambda: self.answers() or not process.alive(), 30)
+        if not process.alive() or not answered:
             raise Failure(
                 f"Redis does not start:\n{last_lines(self.log)}\nThe whole log: {self.log}"
             )
