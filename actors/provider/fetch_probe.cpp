@@ -1,6 +1,7 @@
 #include "actors/provider/fetch_probe.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe {
 
