@@ -464,15 +464,22 @@ std::vector<gateway::readiness_check> node::readiness(bool starting) const {
     checks.push_back({"catalog", false, "this node has not read the catalogue yet"});
   if (!events_.loaded())
     checks.push_back({"events", false, "this node has not read the events yet"});
+  const auto known = members_->current();
   if (links_->port() != 0) {
-    const auto peers = links_->current().peers;
-    const auto up = std::ranges::count(peers, true, &remote::interconnect::peer_status::up);
+    // One that joins is linked before it owns anything; one that drains may be gone any moment.
+    std::size_t others = 0, up = 0;
+    for (const auto& member : known->members) {
+      if (member.incarnation == incarnation_ || member.state != member_state::active ||
+          member.link_host.empty())
+        continue;
+      ++others;
+      up += links_->linked(member.incarnation);
+    }
     checks.push_back(
-      {"links", peers.empty() || up > 0,
-       std::to_string(up) + " of " + std::to_string(peers.size()) + " other nodes are linked"});
+      {"links", others == 0 || up > 0,
+       std::to_string(up) + " of " + std::to_string(others) + " other nodes are linked"});
   }
   const bool renewed = members_->lease().valid();
-  const auto known = members_->current();
   checks.push_back({"membership", renewed,
                     renewed
                       ? std::to_string(known->members.size()) + " members, version " +

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from client import Api
-from test_nodes import SHARDS, Load, game_ids, owners, start
+from test_nodes import SHARDS, Load, ReadinessWatch, game_ids, owners, start
 from troupe_server import SERVERS, Cluster, Server, until
 
 TABLES = ("player", "player_game", "game_counter", "directory_name", "studio", "game", "staff")
@@ -169,6 +169,17 @@ def test_a_mover_that_is_killed_is_gone_on_from(
     until(
         lambda: sum(len(owners(server)) for server in nodes) == SHARDS, "every shard is owned again"
     )
+
+
+def test_one_of_two_nodes_stays_ready_while_the_other_is_replaced(
+    cluster: Cluster, nodes: list[Server]
+) -> None:
+    watch = ReadinessWatch(nodes[0])
+    watch.start()
+    for _ in range(3):  # for moments it is linked with nobody
+        assert nodes[1].stop() == 0, nodes[1].tail()
+        nodes[1] = start(cluster, "n2")
+    watch.finish()
 
 
 def test_the_catalogue_moves_as_well(

@@ -65,8 +65,12 @@ def balanced(servers: list[Server]) -> bool:
 def nodes(cluster: Cluster, world) -> Iterator[list[Server]]:
     """Three of them, with their shards spread."""
     assert world.players
-    started = [start(cluster, name) for name in ("n1", "n2", "n3")]
+    started = [start(cluster, "n1")]
+    watch = ReadinessWatch(started[0])
+    watch.start()
+    started += [start(cluster, name) for name in ("n2", "n3")]
     until(lambda: balanced(started), "the shards are spread over three nodes")
+    watch.finish()  # it was ready all the time, also when the others had joined but were not linked
     yield started
     for server in started:
         assert server.stop() == 0, server.tail()
