@@ -1,7 +1,9 @@
 #include "actors/catalog/catalog_replica.hpp"
 
+#include <algorithm>
 #include <caf/all.hpp>
 #include <chrono>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -27,6 +29,7 @@ struct replica_state {
   std::optional<shard_storage> loading; ///< where a load is under way
   std::vector<promise> served;          ///< by that load
   std::vector<promise> waiting;         ///< for the next one
+  bool paused = false;                  ///< until this node knows the catalogue's new home
 };
 
 using replica_pointer = catalog_replica_actor::stateful_pointer<replica_state>;
@@ -46,7 +49,7 @@ bool owner_publishes(const shard_board& board) {
 
 void look(replica_pointer self) {
   auto& state = self->state;
-  if (state.loading || state.waiting.empty()) return;
+  if (state.loading || state.paused || state.waiting.empty()) return;
   if (owner_publishes(*state.board)) return answer(state.waiting, nullptr);
   auto storage = state.databases->at(the_catalog);
   if (!storage.reader_credits->try_take()) {
@@ -65,14 +68,19 @@ void loaded(replica_pointer self, load_receipts& receipts) {
   for (auto& receipt : receipts.items) {
     if (!state.loading) continue;
     std::exchange(state.loading, std::nullopt)->reader_credits->give_back();
-    auto why = receipt.why;
-    // It has moved to another database: this node learns of it in a moment.
-    if (why.code == errc::none && std::holds_alternative<std::monostate>(receipt.value))
-      why = {errc::shard_unavailable, {}, {}, 1};
-    if (why.code != errc::none) {
-      answer(state.served, &why);
-      if (!state.view->loaded() || why.code == errc::shard_unavailable)
-        self->delayed_send(self, first_retry, refresh_catalog{});
+    if (receipt.why.code != errc::none) {
+      answer(state.served, &receipt.why);
+      if (!state.view->loaded()) self->delayed_send(self, first_retry, refresh_catalog{});
+      continue;
+    }
+    if (std::holds_alternative<std::monostate>(receipt.value)) {
+      // It has moved to another database. This node learns of it in a moment, and who asked waits for that.
+      std::ranges::move(std::exchange(state.served, {}), std::back_inserter(state.waiting));
+      state.paused = true;
+      self->run_delayed(first_retry, [self] {
+        self->state.paused = false;
+        look(self);
+      });
       continue;
     }
     if (!owner_publishes(*state.board))
