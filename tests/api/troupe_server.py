@@ -277,11 +277,15 @@ class Cluster:
 
     def create_on_citus(self) -> None:
         """The database on the coordinator and on its workers, which join it."""
-        with psycopg.connect(CITUS, autocommit=True) as connection:
-            password = connection.execute("select authinfo from pg_dist_authinfo").fetchone()
-            ports = connection.execute(
-                "select nodeport from pg_dist_node order by groupid"
-            ).fetchall()
+        with psycopg.connect(CITUS, autocommit=True) as coordinator:
+            # One at a time: a worker that joins gets the roles, which all databases share.
+            coordinator.execute("select pg_advisory_lock(hashtext('create_on_citus'))")
+            self.join_on_citus(coordinator)
+
+    def join_on_citus(self, coordinator: psycopg.Connection) -> None:
+        """What `create_on_citus` does while nobody else does."""
+        password = coordinator.execute("select authinfo from pg_dist_authinfo").fetchone()
+        ports = coordinator.execute("select nodeport from pg_dist_node order by groupid").fetchall()
         for (port,) in ports:
             with psycopg.connect(CITUS, port=port, autocommit=True) as connection:
                 connection.execute("set citus.enable_ddl_propagation = off")
