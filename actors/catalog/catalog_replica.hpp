@@ -12,7 +12,8 @@ namespace troupe {
 
 /// Keeps this node's copy of the catalogue while another node owns the catalogue's shard: reads it from the
 /// database when it is told to; what comes while it reads waits for the next reading. While this node is
-/// the owner, the shard actor publishes and this one only answers. Errors: those of the storage, at once.
+/// the owner, the shard actor publishes and this one only answers. After a move to another database it answers
+/// when this node knows which. Errors: those of the storage, at once.
 using catalog_replica_actor = shard_client::extend_with<catalog_refresher>;
 
 /// `databases`, `board` and `view` outlive the actor.
